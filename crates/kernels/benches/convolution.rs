@@ -1,0 +1,2 @@
+//! GFLOP/s of the convolution kernels per shape.
+fn main() {}
