@@ -11,6 +11,9 @@
 //! A slice whose length contradicts its shape is a programming error and panics. No *value* does:
 //! NaN and infinity flow through, because a diverging training has to be reported, not crashed.
 
+pub mod convolution;
 pub mod quantizer;
 
 mod blocks;
+mod dispatch;
+mod pointer;

@@ -1,0 +1,151 @@
+//! Two-dimensional convolution without bias: forward, gradient of the input, gradient of the weights.
+//!
+//! Direct convolution in register tiles; nothing the size of an im2col matrix is ever stored, except
+//! for the weight gradient of layers with fewer than four input channels. Activations are NHWC,
+//! weights HWIO. As everywhere in deep learning this is a cross-correlation: the kernel is not
+//! flipped.
+
+mod correlation;
+mod pack;
+mod plan;
+mod tile;
+mod weight_gradient;
+
+use crate::blocks::same_length;
+
+/// Sizes of a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ConvolutionShape {
+    /// Images.
+    pub batch: usize,
+    /// Height of the input, in pixels.
+    pub height: usize,
+    /// Width of the input, in pixels.
+    pub width: usize,
+    /// Channels of the input.
+    pub in_channels: usize,
+    /// Channels of the output.
+    pub out_channels: usize,
+    /// Height and width of the kernel.
+    pub kernel: [usize; 2],
+    /// Step between output pixels, the same in both directions; positive.
+    pub stride: usize,
+    /// Zeros around the input, the same on all four sides.
+    pub padding: usize,
+}
+
+impl ConvolutionShape {
+    /// Height and width of the output.
+    ///
+    /// # Panics
+    /// If the stride or the kernel is zero, or the kernel is larger than the padded input.
+    #[track_caller]
+    pub fn output_size(&self) -> [usize; 2] {
+        assert!(self.stride > 0, "a convolution needs a positive stride");
+        let axis = |name: &str, size: usize, kernel: usize| {
+            let padded = size + 2 * self.padding;
+            assert!(
+                kernel > 0 && kernel <= padded,
+                "a kernel of {kernel} does not fit into a padded {name} of {padded}"
+            );
+            (padded - kernel) / self.stride + 1
+        };
+        [axis("height", self.height, self.kernel[0]), axis("width", self.width, self.kernel[1])]
+    }
+
+    /// Elements of the input, `[batch, height, width, in_channels]`.
+    pub fn input_length(&self) -> usize {
+        self.batch * self.height * self.width * self.in_channels
+    }
+
+    /// Elements of the weights, `[kernel[0], kernel[1], in_channels, out_channels]`.
+    pub fn weight_length(&self) -> usize {
+        self.taps() * self.in_channels * self.out_channels
+    }
+
+    /// Elements of the output, `[batch, output_size[0], output_size[1], out_channels]`.
+    ///
+    /// # Panics
+    /// As [`output_size`](Self::output_size).
+    #[track_caller]
+    pub fn output_length(&self) -> usize {
+        let [height, width] = self.output_size();
+        self.batch * height * width * self.out_channels
+    }
+
+    /// Floating-point operations of one pass, a multiplication and an addition counting as two and
+    /// those with padding counted too.
+    ///
+    /// # Panics
+    /// As [`output_size`](Self::output_size).
+    #[track_caller]
+    pub fn operations(&self) -> u64 {
+        2 * (self.output_length() * self.taps() * self.in_channels) as u64
+    }
+
+    fn taps(&self) -> usize {
+        self.kernel[0] * self.kernel[1]
+    }
+
+    /// True if there is nothing to compute: some slice is empty.
+    fn is_empty(&self) -> bool {
+        self.batch == 0 || self.in_channels == 0 || self.out_channels == 0
+    }
+}
+
+/// Convolution: writes all of `output`.
+///
+/// # Panics
+/// If a slice's length contradicts `shape`, or as [`ConvolutionShape::output_size`].
+#[track_caller]
+pub fn forward(shape: &ConvolutionShape, input: &[f32], weights: &[f32], output: &mut [f32]) {
+    same_length("the input", input.len(), "the shape", shape.input_length());
+    same_length("the weights", weights.len(), "the shape", shape.weight_length());
+    same_length("the output", output.len(), "the shape", shape.output_length());
+    if shape.is_empty() {
+        return output.fill(0.0);
+    }
+    correlation::forward(shape, input, weights, output);
+}
+
+/// Gradient of the loss with respect to the input: writes all of `grad_input`.
+///
+/// # Panics
+/// If a slice's length contradicts `shape`, or as [`ConvolutionShape::output_size`].
+#[track_caller]
+pub fn backward_input(
+    shape: &ConvolutionShape,
+    grad_output: &[f32],
+    weights: &[f32],
+    grad_input: &mut [f32],
+) {
+    same_length("the output's gradient", grad_output.len(), "the shape", shape.output_length());
+    same_length("the weights", weights.len(), "the shape", shape.weight_length());
+    same_length("the input's gradient", grad_input.len(), "the shape", shape.input_length());
+    if shape.is_empty() {
+        return grad_input.fill(0.0);
+    }
+    correlation::backward_input(shape, grad_output, weights, grad_input);
+}
+
+/// Gradient of the loss with respect to the weights: writes all of `grad_weights`.
+///
+/// Sums over the batch are taken in parts, whose number follows the number of threads.
+///
+/// # Panics
+/// If a slice's length contradicts `shape`, or as [`ConvolutionShape::output_size`].
+#[track_caller]
+pub fn backward_weight(
+    shape: &ConvolutionShape,
+    input: &[f32],
+    grad_output: &[f32],
+    grad_weights: &mut [f32],
+) {
+    same_length("the input", input.len(), "the shape", shape.input_length());
+    same_length("the output's gradient", grad_output.len(), "the shape", shape.output_length());
+    same_length("the weights' gradient", grad_weights.len(), "the shape", shape.weight_length());
+    grad_weights.fill(0.0);
+    if !shape.is_empty() {
+        weight_gradient::accumulate(shape, input, grad_output, grad_weights);
+    }
+}

@@ -1,0 +1,261 @@
+//! Convolution against a naive `f64` reference.
+#![allow(missing_docs)]
+
+use bitsweep_kernels::convolution::{ConvolutionShape, backward_input, backward_weight, forward};
+use proptest::prelude::*;
+
+/// Visits every product of a convolution: indices of input, weight and output element.
+fn products(shape: &ConvolutionShape, mut visit: impl FnMut(usize, usize, usize)) {
+    let [oh, ow] = shape.output_size();
+    let (ci, co) = (shape.in_channels, shape.out_channels);
+    for n in 0..shape.batch {
+        for (oy, ox) in (0..oh).flat_map(|oy| (0..ow).map(move |ox| (oy, ox))) {
+            for (ky, kx) in
+                (0..shape.kernel[0]).flat_map(|y| (0..shape.kernel[1]).map(move |x| (y, x)))
+            {
+                let iy = (oy * shape.stride + ky).wrapping_sub(shape.padding);
+                let ix = (ox * shape.stride + kx).wrapping_sub(shape.padding);
+                if iy >= shape.height || ix >= shape.width {
+                    continue;
+                }
+                for i in 0..ci {
+                    for o in 0..co {
+                        let input = ((n * shape.height + iy) * shape.width + ix) * ci + i;
+                        let weight = ((ky * shape.kernel[1] + kx) * ci + i) * co + o;
+                        visit(input, weight, ((n * oh + oy) * ow + ox) * co + o);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Numbers between -1 and 1 without a pattern that hides a wrong index.
+fn numbers(length: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    (0..length)
+        .map(|_| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+        })
+        .collect()
+}
+
+/// Compares with a reference and the sum of magnitudes behind every element.
+fn compare(what: &str, shape: &ConvolutionShape, got: &[f32], want: &[f64], scale: &[f64]) {
+    for (index, ((&got, &want), &scale)) in got.iter().zip(want).zip(scale).enumerate() {
+        let error = (f64::from(got) - want).abs();
+        assert!(
+            error <= 2e-6 * scale + 1e-12,
+            "{what} {index} of {shape:?}: got {got}, want {want}"
+        );
+    }
+}
+
+fn check(shape: ConvolutionShape) {
+    let x = numbers(shape.input_length(), 1);
+    let w = numbers(shape.weight_length(), 2);
+    let g = numbers(shape.output_length(), 3);
+    let zeros = |n: usize| (vec![0.0f64; n], vec![0.0f64; n]);
+    let (mut y, mut y_scale) = zeros(g.len());
+    let (mut dx, mut dx_scale) = zeros(x.len());
+    let (mut dw, mut dw_scale) = zeros(w.len());
+    products(&shape, |i, k, o| {
+        let (xi, wk, go) = (f64::from(x[i]), f64::from(w[k]), f64::from(g[o]));
+        for (sum, scale, product) in [
+            (&mut y[o], &mut y_scale[o], xi * wk),
+            (&mut dx[i], &mut dx_scale[i], go * wk),
+            (&mut dw[k], &mut dw_scale[k], xi * go),
+        ] {
+            *sum += product;
+            *scale += product.abs();
+        }
+    });
+    let mut got = vec![f32::NAN; y.len()];
+    forward(&shape, &x, &w, &mut got);
+    compare("output", &shape, &got, &y, &y_scale);
+    let mut got = vec![f32::NAN; dx.len()];
+    backward_input(&shape, &g, &w, &mut got);
+    compare("input gradient", &shape, &got, &dx, &dx_scale);
+    let mut got = vec![f32::NAN; dw.len()];
+    backward_weight(&shape, &x, &g, &mut got);
+    compare("weight gradient", &shape, &got, &dw, &dw_scale);
+}
+
+fn square(
+    batch: usize,
+    size: usize,
+    [in_channels, out_channels]: [usize; 2],
+    kernel: usize,
+    stride: usize,
+    padding: usize,
+) -> ConvolutionShape {
+    ConvolutionShape {
+        batch,
+        height: size,
+        width: size,
+        in_channels,
+        out_channels,
+        kernel: [kernel; 2],
+        stride,
+        padding,
+    }
+}
+
+/// Runs `body` in pools of one, two and five threads.
+fn in_pools(body: impl Fn() + Sync) {
+    for threads in [1, 2, 5] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.expect("a small pool can be built").install(&body);
+    }
+}
+
+#[test]
+fn three_by_three_layers_of_a_residual_network() {
+    in_pools(|| {
+        for (size, channels) in [(14, 16), (7, 32), (4, 64), (2, 128), (1, 32)] {
+            check(square(3, size, [channels; 2], 3, 1, 1));
+        }
+        for (size, channels) in [(14, 16), (7, 32), (4, 48), (5, 8)] {
+            check(square(3, size, [channels, 2 * channels], 3, 2, 1));
+        }
+    });
+}
+
+#[test]
+fn one_by_one_layers() {
+    in_pools(|| {
+        check(square(3, 6, [16, 32], 1, 1, 0));
+        check(square(3, 6, [16, 32], 1, 2, 0));
+        check(square(3, 7, [32, 64], 1, 2, 0));
+        check(square(5, 1, [40, 10], 1, 1, 0));
+        check(square(2, 4, [5, 3], 1, 2, 1));
+    });
+}
+
+#[test]
+fn first_layers_with_few_input_channels_and_large_kernels() {
+    in_pools(|| {
+        check(square(2, 9, [1, 16], 3, 1, 1));
+        check(square(2, 9, [3, 16], 3, 1, 1));
+        check(square(2, 15, [3, 16], 7, 2, 3));
+        check(square(2, 23, [3, 24], 11, 4, 2));
+        check(square(2, 8, [8, 20], 5, 1, 2));
+        check(square(2, 7, [2, 33], 5, 2, 2));
+    });
+}
+
+#[test]
+fn channel_counts_that_fill_no_vector() {
+    in_pools(|| {
+        for channels in [[8, 8], [10, 10], [17, 31], [24, 40], [33, 9], [1, 1], [4, 7], [50, 66]] {
+            check(square(2, 5, channels, 3, 1, 1));
+        }
+    });
+}
+
+#[test]
+fn batches_that_fill_no_tile() {
+    for batch in [1, 2, 5, 11, 12, 13, 25, 65] {
+        check(square(batch, 2, [8, 16], 3, 1, 1));
+        check(square(batch, 3, [16, 40], 3, 2, 1));
+    }
+}
+
+#[test]
+fn many_weights_and_many_threads() {
+    in_pools(|| check(square(2, 3, [170, 180], 3, 1, 1)));
+}
+
+#[test]
+fn oblong_images_and_kernels() {
+    in_pools(|| {
+        check(ConvolutionShape {
+            batch: 2,
+            height: 5,
+            width: 11,
+            in_channels: 6,
+            out_channels: 18,
+            kernel: [1, 5],
+            stride: 2,
+            padding: 2,
+        });
+    });
+}
+
+#[test]
+fn the_same_threads_give_the_same_bits() {
+    let shape = square(13, 14, [16, 32], 3, 1, 1);
+    let x = numbers(shape.input_length(), 1);
+    let w = numbers(shape.weight_length(), 2);
+    let g = numbers(shape.output_length(), 3);
+    for threads in [1, 2, 3] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let pool = pool.expect("a small pool can be built");
+        let run = || {
+            let mut results = [vec![0.0; g.len()], vec![0.0; x.len()], vec![0.0; w.len()]];
+            let [y, dx, dw] = &mut results;
+            forward(&shape, &x, &w, y);
+            backward_input(&shape, &g, &w, dx);
+            backward_weight(&shape, &x, &g, dw);
+            results
+        };
+        let first = pool.install(run);
+        for _ in 0..5 {
+            assert!(pool.install(run) == first, "{threads} threads");
+        }
+    }
+}
+
+#[test]
+fn nan_stays_within_reach_of_the_kernel() {
+    let shape = square(1, 6, [4, 4], 3, 1, 1);
+    let mut x = vec![1.0; shape.input_length()];
+    x[0] = f32::NAN;
+    let mut y = vec![0.0; shape.output_length()];
+    forward(&shape, &x, &vec![1.0; shape.weight_length()], &mut y);
+    assert_eq!(y.iter().filter(|v| v.is_nan()).count(), 4 * 4);
+}
+
+#[test]
+fn an_empty_batch_gives_zero_weight_gradients() {
+    let shape = square(0, 6, [4, 4], 3, 1, 1);
+    forward(&shape, &[], &vec![1.0; shape.weight_length()], &mut []);
+    let mut dw = vec![f32::NAN; shape.weight_length()];
+    backward_weight(&shape, &[], &[], &mut dw);
+    assert!(dw.iter().all(|&v| v == 0.0));
+}
+
+#[test]
+#[should_panic(expected = "the weights has 1 elements, but the shape asks for 144")]
+fn a_wrong_length_panics_with_both_lengths() {
+    let shape = square(1, 6, [4, 4], 3, 1, 1);
+    let mut y = vec![0.0; shape.output_length()];
+    forward(&shape, &vec![0.0; shape.input_length()], &[0.0], &mut y);
+}
+
+#[test]
+#[should_panic(expected = "a kernel of 7 does not fit into a padded height of 6")]
+fn a_kernel_larger_than_the_image_panics() {
+    square(1, 4, [4, 4], 7, 1, 1).output_size();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(120))]
+    #[test]
+    fn small_random_shapes(
+        batch in 1usize..15,
+        height in 1usize..9,
+        width in 1usize..9,
+        in_channels in 1usize..20,
+        out_channels in 1usize..40,
+        kernel in prop::array::uniform2(1usize..6),
+        stride in 1usize..4,
+        padding in 0usize..4,
+    ) {
+        prop_assume!(kernel[0] <= height + 2 * padding && kernel[1] <= width + 2 * padding);
+        check(ConvolutionShape {
+            batch, height, width, in_channels, out_channels, kernel, stride, padding,
+        });
+    }
+}
