@@ -36,10 +36,11 @@ pub(super) fn sweep_file(text: &str, file: &str) -> Result<SweepFile, FileError>
     };
     let mut train_section = root.require("train", "[train] with epochs = 10")?.section()?;
     let train = train_patch(&mut train_section)?;
-    if train.epochs.is_none() {
-        return Err(train_section.error("epochs is missing; add for example: epochs = 10"));
-    }
+    let no_epochs = train_section.error("epochs is missing; add for example: epochs = 10");
     train_section.finish()?;
+    if train.epochs.is_none() {
+        return Err(no_epochs);
+    }
     let overrides = match root.take("override") {
         Some(entry) => entry
             .list(false)?

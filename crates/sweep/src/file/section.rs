@@ -173,8 +173,7 @@ impl<'a> Section<'a> {
 
     /// Takes a key that must be there; `example` shows how to write it.
     pub(super) fn require(&mut self, key: &str, example: &str) -> Result<Entry<'a>, FileError> {
-        let place =
-            if self.path.is_empty() { String::new() } else { format!(" in [{}]", self.path) };
+        let place = if self.path.is_empty() { String::new() } else { format!(" in {}", self.path) };
         self.take(key).ok_or_else(|| {
             let message = format!("{key} is missing{place}; add for example: {example}");
             if self.path.is_empty() {
@@ -187,7 +186,7 @@ impl<'a> Section<'a> {
 
     /// An error about the table as a whole.
     pub(super) fn error(&self, problem: impl std::fmt::Display) -> FileError {
-        self.source.error(&self.span, format!("[{}]: {problem}", self.path))
+        self.source.error(&self.span, format!("{}: {problem}", self.path))
     }
 
     /// Ends reading: a key that nobody asked for is an error, with the near miss.
