@@ -11,9 +11,14 @@
 //! A slice whose length contradicts its shape is a programming error and panics. No *value* does:
 //! NaN and infinity flow through, because a diverging training has to be reported, not crashed.
 
+pub mod batch_norm;
 pub mod convolution;
+pub mod pool;
 pub mod quantizer;
+pub mod sgd;
 
 mod blocks;
 mod dispatch;
 mod pointer;
+
+pub use dispatch::{INSTRUCTIONS_VARIABLE, Instructions, instructions};

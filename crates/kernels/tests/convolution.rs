@@ -241,7 +241,7 @@ fn a_kernel_larger_than_the_image_panics() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(120))]
+    #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
     fn small_random_shapes(
         batch in 1usize..15,
@@ -257,5 +257,25 @@ proptest! {
         check(ConvolutionShape {
             batch, height, width, in_channels, out_channels, kernel, stride, padding,
         });
+    }
+}
+
+/// Runs the tests of this file again in processes with lesser instruction sets.
+#[test]
+fn lesser_instruction_sets_agree_with_the_reference() {
+    use bitsweep_kernels::{INSTRUCTIONS_VARIABLE, Instructions, instructions};
+    if std::env::var_os(INSTRUCTIONS_VARIABLE).is_some() {
+        return;
+    }
+    let program = std::env::current_exe().expect("a test knows its own program");
+    for (name, set) in [("scalar", Instructions::Scalar), ("vector", Instructions::Vector)] {
+        if set >= instructions() {
+            continue;
+        }
+        let run = std::process::Command::new(&program)
+            .env(INSTRUCTIONS_VARIABLE, name)
+            .output()
+            .expect("the test program starts again");
+        assert!(run.status.success(), "{name}: {}", String::from_utf8_lossy(&run.stdout));
     }
 }

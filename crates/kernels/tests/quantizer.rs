@@ -331,3 +331,23 @@ proptest! {
         check_activations(&input, &grad, ActivationInterval { center: c, half_width: d }, levels);
     }
 }
+
+/// Runs the tests of this file again in processes with lesser instruction sets.
+#[test]
+fn lesser_instruction_sets_agree_with_the_reference() {
+    use bitsweep_kernels::{INSTRUCTIONS_VARIABLE, Instructions, instructions};
+    if std::env::var_os(INSTRUCTIONS_VARIABLE).is_some() {
+        return;
+    }
+    let program = std::env::current_exe().expect("a test knows its own program");
+    for (name, set) in [("scalar", Instructions::Scalar), ("vector", Instructions::Vector)] {
+        if set >= instructions() {
+            continue;
+        }
+        let run = std::process::Command::new(&program)
+            .env(INSTRUCTIONS_VARIABLE, name)
+            .output()
+            .expect("the test program starts again");
+        assert!(run.status.success(), "{name}: {}", String::from_utf8_lossy(&run.stdout));
+    }
+}

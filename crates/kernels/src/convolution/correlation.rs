@@ -9,7 +9,7 @@ use super::ConvolutionShape;
 use super::pack::Panels;
 use super::plan::{Class, Plan};
 use super::tile::Tile;
-use crate::dispatch::{dispatch, part};
+use crate::dispatch::{dispatch_channels, part};
 use crate::pointer::{Source, Target};
 
 /// Elements of source and target that one pass over the panels should not exceed: fits L2.
@@ -24,7 +24,7 @@ pub(super) fn forward(
     weights: &[f32],
     output: &mut [f32],
 ) {
-    let lanes = dispatch(shape.out_channels, Lanes);
+    let lanes = dispatch_channels(shape.out_channels, Lanes);
     let panels = Panels::forward(shape, weights, lanes);
     run(shape.batch, &Plan::forward(shape), &panels, input, output);
 }
@@ -35,7 +35,7 @@ pub(super) fn backward_input(
     weights: &[f32],
     grad_input: &mut [f32],
 ) {
-    let lanes = dispatch(shape.in_channels, Lanes);
+    let lanes = dispatch_channels(shape.in_channels, Lanes);
     let panels = Panels::backward(shape, weights, lanes);
     run(shape.batch, &Plan::backward(shape), &panels, grad_output, grad_input);
 }
@@ -70,7 +70,7 @@ fn run(batch: usize, plan: &Plan, panels: &Panels, source: &[f32], target: &mut 
             images: part(batch, image_parts, index / panel_parts),
             range: part(panels.count(), panel_parts, index % panel_parts),
         };
-        dispatch(panels.channels, task);
+        dispatch_channels(panels.channels, task);
     };
     let tasks = image_parts * panel_parts;
     if tasks == 1 { task(0) } else { (0..tasks).into_par_iter().for_each(task) }

@@ -46,17 +46,17 @@ impl<const M: usize, const N: usize> WithSimd for Tile<'_, M, N> {
                 row = row.wrapping_add(N * lanes);
             }
         }
-        for m in 0..M {
-            for n in 0..N {
-                let to = self.targets[m].wrapping_add(n * lanes);
+        for (target, sums) in self.targets.into_iter().zip(sums) {
+            for (n, sums) in sums.into_iter().enumerate() {
+                let to = target.wrapping_add(n * lanes);
                 if (n + 1) * lanes <= self.channels {
                     // SAFETY: a whole vector of channels is writable here.
-                    unsafe { to.cast::<S::f32s>().write_unaligned(sums[m][n]) };
+                    unsafe { to.cast::<S::f32s>().write_unaligned(sums) };
                 } else {
                     let rest = self.channels.saturating_sub(n * lanes);
                     // SAFETY: `rest` more channels are writable here.
                     let to = unsafe { std::slice::from_raw_parts_mut(to, rest) };
-                    simd.partial_store_f32s(to, sums[m][n]);
+                    simd.partial_store_f32s(to, sums);
                 }
             }
         }

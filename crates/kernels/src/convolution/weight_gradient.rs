@@ -10,7 +10,7 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::ConvolutionShape;
-use crate::dispatch::{dispatch, part};
+use crate::dispatch::{dispatch_channels, part};
 
 /// Elements of the two packed copies of one group of images: fits L2.
 const GROUP: usize = 1 << 16;
@@ -99,7 +99,7 @@ impl Work<'_> {
         if channels.is_empty() {
             return;
         }
-        dispatch(channels.len(), Task { work: self, images, channels, sum });
+        dispatch_channels(channels.len(), Task { work: self, images, channels, sum });
     }
 
     /// Taps that the runs are counted for.

@@ -1,9 +1,10 @@
 //! Activation quantizer: equation 5 and its derivative.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::{ActivationGradients, ActivationInterval, discretize, factor, position};
 use crate::blocks::{BLOCK, block_sum, map, map_sum, same_length};
+use crate::dispatch::dispatch;
 
 /// Quantizes activations to multiples of `1 / levels` in [0, 1].
 ///
@@ -19,9 +20,8 @@ pub fn quantize_activations(
 ) {
     same_length("the output", output.len(), "the input", input.len());
     let levels = factor(levels);
-    let arch = Arch::new();
     map(input, output, |input, output| {
-        arch.dispatch(Forward { input, interval, levels, output });
+        dispatch(Forward { input, interval, levels, output });
     });
 }
 
@@ -41,9 +41,8 @@ pub fn quantize_activations_backward(
 ) -> ActivationGradients {
     same_length("the output's gradient", grad_output.len(), "the input", input.len());
     same_length("the input's gradient", grad_input.len(), "the input", input.len());
-    let arch = Arch::new();
     let [center, half_width] = map_sum(input, grad_output, grad_input, |input, grad, out| {
-        arch.dispatch(Backward { input, grad, interval, out })
+        dispatch(Backward { input, grad, interval, out })
     });
     ActivationGradients { center: -center as f32, half_width: half_width as f32 }
 }

@@ -2,11 +2,12 @@
 
 use std::f32::consts::LN_2;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::power::{exp2, log2};
 use super::{WeightGradients, WeightInterval, discretize, factor, position};
 use crate::blocks::{BLOCK, block_sum, map, map_sum, same_length};
+use crate::dispatch::dispatch;
 
 /// Lowest position at which slope and logarithm are evaluated: both are unbounded at 0 for
 /// `gamma < 1`, and at `gamma = 0.25` this bounds the slope at 44.
@@ -26,12 +27,11 @@ pub fn quantize_weights(
 ) {
     same_length("the output", output.len(), "the weights", weights.len());
     let levels = factor(levels);
-    let arch = Arch::new();
     map(weights, output, |weights, output| {
         if interval.gamma == 1.0 {
-            arch.dispatch(Forward::<false> { weights, interval, levels, output });
+            dispatch(Forward::<false> { weights, interval, levels, output });
         } else {
-            arch.dispatch(Forward::<true> { weights, interval, levels, output });
+            dispatch(Forward::<true> { weights, interval, levels, output });
         }
     });
 }
@@ -53,13 +53,12 @@ pub fn quantize_weights_backward(
 ) -> WeightGradients {
     same_length("the output's gradient", grad_output.len(), "the weights", weights.len());
     same_length("the weights' gradient", grad_weights.len(), "the weights", weights.len());
-    let arch = Arch::new();
     let [center, half_width, gamma] =
         map_sum(weights, grad_output, grad_weights, |weights, grad, out| {
             if interval.gamma == 1.0 {
-                arch.dispatch(Backward::<false> { weights, grad, interval, out })
+                dispatch(Backward::<false> { weights, grad, interval, out })
             } else {
-                arch.dispatch(Backward::<true> { weights, grad, interval, out })
+                dispatch(Backward::<true> { weights, grad, interval, out })
             }
         });
     WeightGradients { center: -center as f32, half_width: half_width as f32, gamma: gamma as f32 }

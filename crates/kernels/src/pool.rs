@@ -1,0 +1,208 @@
+//! Pooling of NHWC images: maximum over windows, mean over whole images.
+
+use rayon::prelude::*;
+
+use crate::blocks::same_length;
+
+/// Sizes of a max-pooling layer. Windows are square.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MaxPoolShape {
+    /// Images.
+    pub batch: usize,
+    /// Height of the input, in pixels.
+    pub height: usize,
+    /// Width of the input, in pixels.
+    pub width: usize,
+    /// Channels.
+    pub channels: usize,
+    /// Height and width of the window.
+    pub window: usize,
+    /// Step between windows; positive.
+    pub stride: usize,
+    /// Pixels around the input that never win; less than the window.
+    pub padding: usize,
+}
+
+impl MaxPoolShape {
+    /// Height and width of the output.
+    ///
+    /// # Panics
+    /// If the stride is zero, the padding is not below the window, or the window is larger than the
+    /// padded input.
+    #[track_caller]
+    pub fn output_size(&self) -> [usize; 2] {
+        assert!(self.stride > 0, "max pooling needs a positive stride");
+        assert!(
+            self.padding < self.window,
+            "a padding of {} leaves windows of {} without a pixel",
+            self.padding,
+            self.window
+        );
+        [("height", self.height), ("width", self.width)].map(|(name, size)| {
+            let padded = size + 2 * self.padding;
+            assert!(
+                size > 0 && self.window <= padded,
+                "a window of {} does not fit into a padded {name} of {padded}",
+                self.window
+            );
+            (padded - self.window) / self.stride + 1
+        })
+    }
+
+    /// Elements of the input, `[batch, height, width, channels]`.
+    pub fn input_length(&self) -> usize {
+        self.batch * self.height * self.width * self.channels
+    }
+
+    /// Elements of the output, `[batch, output_size[0], output_size[1], channels]`.
+    ///
+    /// # Panics
+    /// As [`output_size`](Self::output_size).
+    #[track_caller]
+    pub fn output_length(&self) -> usize {
+        let [height, width] = self.output_size();
+        self.batch * height * width * self.channels
+    }
+}
+
+/// Maximum of every window, and the pixel (`y * width + x` of its image) that it came from: the first
+/// one in reading order, or the first NaN.
+///
+/// # Panics
+/// If a slice's length contradicts `shape`, or as [`MaxPoolShape::output_size`].
+#[track_caller]
+pub fn max_pool(shape: &MaxPoolShape, input: &[f32], output: &mut [f32], indices: &mut [u32]) {
+    let [height, width] = shape.output_size();
+    same_length("the input", input.len(), "the shape", shape.input_length());
+    same_length("the output", output.len(), "the shape", shape.output_length());
+    same_length("the indices", indices.len(), "the shape", shape.output_length());
+    if output.is_empty() {
+        return;
+    }
+    let channels = shape.channels;
+    output
+        .par_chunks_mut(height * width * channels)
+        .zip(indices.par_chunks_mut(height * width * channels))
+        .zip(input.par_chunks(shape.height * shape.width * channels))
+        .for_each(|((output, indices), input)| {
+            let pixels = output.chunks_mut(channels).zip(indices.chunks_mut(channels));
+            for (pixel, (best, index)) in pixels.enumerate() {
+                let rows = window(pixel / width, shape.height, shape);
+                let columns = window(pixel % width, shape.width, shape);
+                let mut first = true;
+                for place in rows.flat_map(|y| columns.clone().map(move |x| y * shape.width + x)) {
+                    let values = &input[place * channels..(place + 1) * channels];
+                    for ((best, index), &value) in best.iter_mut().zip(index.iter_mut()).zip(values)
+                    {
+                        if first || value > *best || (value.is_nan() && !best.is_nan()) {
+                            *best = value;
+                            *index = place as u32;
+                        }
+                    }
+                    first = false;
+                }
+            }
+        });
+}
+
+/// Pixels along one axis that window `position` covers.
+fn window(position: usize, size: usize, shape: &MaxPoolShape) -> std::ops::Range<usize> {
+    let start = position * shape.stride;
+    let end = (start + shape.window).saturating_sub(shape.padding).min(size);
+    start.saturating_sub(shape.padding)..end
+}
+
+/// Backward pass of [`max_pool`]: every gradient goes to the pixel that won.
+///
+/// # Panics
+/// If a slice's length contradicts `shape`, an index lies outside its image, or as
+/// [`MaxPoolShape::output_size`].
+#[track_caller]
+pub fn max_pool_backward(
+    shape: &MaxPoolShape,
+    grad_output: &[f32],
+    indices: &[u32],
+    grad_input: &mut [f32],
+) {
+    let [height, width] = shape.output_size();
+    same_length("the output's gradient", grad_output.len(), "the shape", shape.output_length());
+    same_length("the indices", indices.len(), "the shape", shape.output_length());
+    same_length("the input's gradient", grad_input.len(), "the shape", shape.input_length());
+    if grad_input.is_empty() {
+        return;
+    }
+    let channels = shape.channels;
+    grad_input
+        .par_chunks_mut(shape.height * shape.width * channels)
+        .zip(grad_output.par_chunks(height * width * channels))
+        .zip(indices.par_chunks(height * width * channels))
+        .for_each(|((to, from), indices)| {
+            to.fill(0.0);
+            for (from, indices) in from.chunks(channels).zip(indices.chunks(channels)) {
+                for (channel, (&from, &index)) in from.iter().zip(indices).enumerate() {
+                    to[index as usize * channels + channel] += from;
+                }
+            }
+        });
+}
+
+/// Mean over all pixels of every image: `[batch, pixels, channels]` to `[batch, channels]`.
+///
+/// # Panics
+/// If `output` is not made of whole rows of `channels`, or `input` is no whole number of pixels per
+/// row of `output`.
+#[track_caller]
+pub fn average_pool(input: &[f32], channels: usize, output: &mut [f32]) {
+    let Some(image) = image_length(input.len(), channels, output.len()) else {
+        return;
+    };
+    let pixels = (image / channels) as f32;
+    output.par_chunks_mut(channels).zip(input.par_chunks(image)).for_each(|(output, input)| {
+        output.fill(0.0);
+        for pixel in input.chunks(channels) {
+            for (sum, &value) in output.iter_mut().zip(pixel) {
+                *sum += value;
+            }
+        }
+        for sum in output {
+            *sum /= pixels;
+        }
+    });
+}
+
+/// Backward pass of [`average_pool`]: every pixel gets its share.
+///
+/// # Panics
+/// As [`average_pool`], `grad_input` in the place of its input.
+#[track_caller]
+pub fn average_pool_backward(grad_output: &[f32], channels: usize, grad_input: &mut [f32]) {
+    let Some(image) = image_length(grad_input.len(), channels, grad_output.len()) else {
+        return;
+    };
+    let pixels = (image / channels) as f32;
+    grad_input.par_chunks_mut(image).zip(grad_output.par_chunks(channels)).for_each(
+        |(to, from)| {
+            for pixel in to.chunks_mut(channels) {
+                for (to, &from) in pixel.iter_mut().zip(from) {
+                    *to = from / pixels;
+                }
+            }
+        },
+    );
+}
+
+/// Elements per image, or nothing if there is no image.
+#[track_caller]
+fn image_length(input: usize, channels: usize, output: usize) -> Option<usize> {
+    assert!(channels > 0, "pooling needs at least one channel");
+    same_length("the pooled side", output, "whole rows", output / channels * channels);
+    let batch = output / channels;
+    if batch == 0 {
+        same_length("the images' side", input, "an empty batch", 0);
+        return None;
+    }
+    let image = input / batch / channels * channels;
+    same_length("the images' side", input, "whole images", image * batch);
+    assert!(image > 0, "pooling needs at least one pixel per image");
+    Some(image)
+}
