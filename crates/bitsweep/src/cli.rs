@@ -1,0 +1,187 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Exit codes, told at the end of `--help`.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done; for run: every trial finished
+  1    not done: trials failed, nobody answers, the disk is full, ...
+  2    bad input: arguments or sweep file
+  130  stopped by Ctrl-C or by your answer; the same command continues
+
+First steps:
+  bitsweep run quickstart            train a small sweep here and watch it
+  bitsweep check my-sweep.toml       see what a sweep file asks for, without running it
+  bitsweep tui                       watch a sweep that runs elsewhere";
+
+/// Sweeps the bit-widths of QIL-quantized networks and shows what accuracy each width costs.
+#[derive(Debug, Parser)]
+#[command(name = "bitsweep", version, after_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a whole sweep on this machine: coordinator, workers and dashboard
+    Run(Run),
+    /// Print what a sweep file asks for: trials, parameters, bytes at each width
+    Check(Check),
+    /// Hold sweeps and hand their trials to workers
+    Coordinator(Coordinator),
+    /// Train the trials that a coordinator hands out
+    Worker(Worker),
+    /// Give a sweep file to a coordinator
+    Submit(Submit),
+    /// Open the dashboard on a coordinator's sweep
+    Tui(Tui),
+    /// Print where sweeps stand
+    Status(Status),
+    /// Write every point, layer state, attempt and final figure of a sweep
+    Export(Export),
+    /// Stop a sweep for good: its running trials end, its waiting ones never start
+    Cancel(OneSweep),
+    /// Try failed and cancelled trials of a sweep again
+    Resume(OneSweep),
+    /// Train one trial, told what on standard input; workers start this
+    #[command(hide = true)]
+    Trial,
+}
+
+/// Where the coordinator is.
+#[derive(Debug, Args)]
+pub(crate) struct At {
+    /// Coordinator's address, for example 127.0.0.1:7270 [default: the one of the state folder]
+    #[arg(long, env = "BITSWEEP_COORDINATOR", value_name = "ADDRESS")]
+    pub(crate) coordinator: Option<String>,
+    #[command(flatten)]
+    pub(crate) state: State,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct State {
+    /// Folder of the coordinator's state [default: bitsweep in the platform's state folder]
+    #[arg(long = "state", env = "BITSWEEP_STATE", value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Sweep file, or the name of one that comes with bitsweep: quickstart
+    pub(crate) file: String,
+    #[command(flatten)]
+    pub(crate) state: State,
+    /// Worker processes [default: one a core, at most as many as trials can run side by side]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) workers: Option<u32>,
+    /// Threads of each trial [default: the cores divided among the workers]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) threads: Option<u32>,
+    /// Print lines instead of opening the dashboard; so it is without a terminal, too
+    #[arg(long)]
+    pub(crate) headless: bool,
+    /// Start the sweep anew even if the same one is there already
+    #[arg(long)]
+    pub(crate) fresh: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Sweep file, or the name of one that comes with bitsweep: quickstart
+    pub(crate) file: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Coordinator {
+    /// Address to listen on; loopback only, reach it from elsewhere through an ssh tunnel
+    #[arg(long, default_value = "127.0.0.1:7270", value_name = "ADDRESS")]
+    pub(crate) listen: std::net::SocketAddr,
+    #[command(flatten)]
+    pub(crate) state: State,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Worker {
+    #[command(flatten)]
+    pub(crate) at: At,
+    /// Name shown to people [default: the host's]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Trials side by side, one process each
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) slots: u32,
+    /// Threads of each trial [default: the cores divided among the slots]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) threads: Option<u32>,
+    /// Folder for checkpoints on their way [default: a folder of its own in the state folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) work: Option<PathBuf>,
+    /// Program that trains a trial, instead of this one's own `trial` command
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) trainer: Option<PathBuf>,
+    /// End when standard input closes; set by `bitsweep run` for its own workers
+    #[arg(long, hide = true)]
+    pub(crate) exit_with_parent: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Submit {
+    /// Sweep file, or the name of one that comes with bitsweep: quickstart
+    pub(crate) file: String,
+    #[command(flatten)]
+    pub(crate) at: At,
+    /// Start the sweep anew even if the same one is there already
+    #[arg(long)]
+    pub(crate) fresh: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Tui {
+    /// Sweep's id, the start of it, or its name [default: the newest]
+    pub(crate) sweep: Option<String>,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// Sweep's id, the start of it, or its name [default: all, a line each]
+    pub(crate) sweep: Option<String>,
+    #[command(flatten)]
+    pub(crate) at: At,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// Sweep's id, the start of it, or its name
+    pub(crate) sweep: String,
+    /// json: everything in one document; csv: the points, a row each
+    #[arg(long, value_enum, default_value_t = Format::Json)]
+    pub(crate) format: Format,
+    /// File to write [default: standard output]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Format {
+    Json,
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OneSweep {
+    /// Sweep's id, the start of it, or its name
+    pub(crate) sweep: String,
+    #[command(flatten)]
+    pub(crate) at: At,
+}
