@@ -1,0 +1,129 @@
+//! All that a trial needs to continue bit-exactly, in one safetensors file.
+//!
+//! Tensors: the model's state under its own names, `optimizer.momentum.<name>` for every momentum
+//! buffer and `quantizer.initial.<name>` for what the step guard compares with. The metadata key
+//! `bitsweep` holds [`Header`] as JSON. Real numbers of the header are stored as their bits, so
+//! that reading gives back exactly what was written.
+
+mod file;
+
+use std::collections::BTreeMap;
+
+use bitsweep_sweep::{Bits, ModelSpec};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use file::{Directory, load};
+
+/// The layout that this program writes and reads.
+pub(crate) const FORMAT: u32 = 1;
+
+/// A dense tensor of f32, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Array {
+    /// Extents, outermost first; empty for a scalar.
+    pub shape: Vec<usize>,
+    /// As many as the product of `shape`.
+    pub values: Vec<f32>,
+}
+
+/// Where a trial stands between two steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Position {
+    /// Epochs trained and evaluated.
+    pub epochs_done: u32,
+    /// Steps of the whole trial.
+    pub step: u64,
+    /// Steps of the epoch under way.
+    pub batch: u64,
+    /// Whether an evaluation comes before the next step.
+    pub evaluation_due: bool,
+}
+
+/// What an epoch has come to so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct EpochSums {
+    /// Sum over images of their loss.
+    pub loss: f64,
+    /// Images trained on.
+    pub images: u64,
+    /// Seconds of training.
+    pub seconds: f64,
+}
+
+/// Everything of a checkpoint that is not a tensor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Header {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// Of the writer.
+    pub program_version: String,
+    /// Of the trial; resuming needs the same.
+    pub spec_hash: String,
+    /// The network.
+    pub model: ModelSpec,
+    /// Its bit-widths.
+    pub bits: Bits,
+    /// Where the trial stands.
+    pub position: Position,
+    /// Bits of [`EpochSums`].
+    epoch_loss: u64,
+    epoch_images: u64,
+    epoch_seconds: u64,
+    /// Whether the trial is over.
+    pub is_final: bool,
+}
+
+impl Header {
+    /// The header of a trial at `position`.
+    pub(crate) fn new(
+        spec_hash: &str,
+        model: ModelSpec,
+        bits: Bits,
+        position: Position,
+        sums: EpochSums,
+        is_final: bool,
+    ) -> Self {
+        Self {
+            format: FORMAT,
+            program_version: env!("CARGO_PKG_VERSION").to_owned(),
+            spec_hash: spec_hash.to_owned(),
+            model,
+            bits,
+            position,
+            epoch_loss: sums.loss.to_bits(),
+            epoch_images: sums.images,
+            epoch_seconds: sums.seconds.to_bits(),
+            is_final,
+        }
+    }
+
+    /// What the epoch had come to.
+    pub(crate) fn sums(&self) -> EpochSums {
+        EpochSums {
+            loss: f64::from_bits(self.epoch_loss),
+            images: self.epoch_images,
+            seconds: f64::from_bits(self.epoch_seconds),
+        }
+    }
+}
+
+/// A trial between two steps.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Checkpoint {
+    /// Everything but the tensors.
+    pub header: Header,
+    /// All tensors by name.
+    pub tensors: BTreeMap<String, Array>,
+}
+
+impl Checkpoint {
+    /// The tensors whose name starts with `prefix`, under the rest of their name.
+    pub(crate) fn group(&self, prefix: &str) -> BTreeMap<String, Array> {
+        self.tensors
+            .iter()
+            .filter_map(|(name, array)| {
+                Some((name.strip_prefix(prefix)?.to_owned(), array.clone()))
+            })
+            .collect()
+    }
+}
