@@ -7,7 +7,10 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use bitsweep_kernels::convolution::{ConvolutionShape, backward_input, backward_weight, forward};
+use bitsweep_kernels::convolution::{
+    Algorithm, ConvolutionShape, backward_input, backward_input_with, backward_weight, forward,
+    forward_with,
+};
 
 /// Best of five rounds, in seconds.
 fn time(mut body: impl FnMut()) -> f64 {
@@ -23,7 +26,10 @@ fn time(mut body: impl FnMut()) -> f64 {
 fn main() {
     let batch = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(64);
     println!("{} threads, batch {batch}", rayon::current_num_threads());
-    println!("{:<34} {:>9} {:>9} {:>9}", "GFLOP/s", "forward", "d input", "d weight");
+    println!(
+        "{:<26} {:>9} {:>9} {:>9} {:>9} {:>9}",
+        "GFLOP/s", "forward", "d input", "d weight", "Winograd", "d input"
+    );
     let mut layers = vec![(28, 1, 16, 3, 1), (32, 3, 16, 3, 1)];
     for (size, channels) in [(28, 16), (14, 32), (7, 64), (4, 128)] {
         layers.push((size, channels, channels, 3, 1));
@@ -59,9 +65,14 @@ fn main() {
             rate(time(|| forward(&shape, black_box(&x), &w, &mut y))),
             rate(time(|| backward_input(&shape, black_box(&g), &w, &mut dx))),
             rate(time(|| backward_weight(&shape, black_box(&x), &g, &mut dw))),
+            rate(time(|| forward_with(Algorithm::Winograd, &shape, black_box(&x), &w, &mut y))),
+            rate(time(|| {
+                backward_input_with(Algorithm::Winograd, &shape, black_box(&g), &w, &mut dx)
+            })),
         ];
         let name =
             format!("{size}x{size} {in_channels}->{out_channels} {kernel}x{kernel}/{stride}");
-        println!("{name:<34} {:>9.1} {:>9.1} {:>9.1}", rates[0], rates[1], rates[2]);
+        let rates = rates.map(|rate| format!("{rate:>9.1}"));
+        println!("{name:<26} {}", rates.join(" "));
     }
 }

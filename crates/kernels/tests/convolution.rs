@@ -1,7 +1,10 @@
 //! Convolution against a naive `f64` reference.
 #![allow(missing_docs)]
 
-use bitsweep_kernels::convolution::{ConvolutionShape, backward_input, backward_weight, forward};
+use bitsweep_kernels::convolution::{
+    Algorithm, ConvolutionShape, backward_input, backward_input_with, backward_weight, forward,
+    forward_with,
+};
 use proptest::prelude::*;
 
 /// Visits every product of a convolution: indices of input, weight and output element.
@@ -43,10 +46,21 @@ fn numbers(length: usize, seed: u64) -> Vec<f32> {
 
 /// Compares with a reference and the sum of magnitudes behind every element.
 fn compare(what: &str, shape: &ConvolutionShape, got: &[f32], want: &[f64], scale: &[f64]) {
+    compare_within(2e-6, what, shape, got, want, scale);
+}
+
+fn compare_within(
+    tolerance: f64,
+    what: &str,
+    shape: &ConvolutionShape,
+    got: &[f32],
+    want: &[f64],
+    scale: &[f64],
+) {
     for (index, ((&got, &want), &scale)) in got.iter().zip(want).zip(scale).enumerate() {
         let error = (f64::from(got) - want).abs();
         assert!(
-            error <= 2e-6 * scale + 1e-12,
+            error <= tolerance * scale + 1e-12,
             "{what} {index} of {shape:?}: got {got}, want {want}"
         );
     }
@@ -77,6 +91,14 @@ fn check(shape: ConvolutionShape) {
     let mut got = vec![f32::NAN; dx.len()];
     backward_input(&shape, &g, &w, &mut got);
     compare("input gradient", &shape, &got, &dx, &dx_scale);
+    // Winograd spreads the error of a tile over all its pixels, so padding has no small scale.
+    let largest = |scale: &[f64]| vec![scale.iter().fold(0.0, |a: f64, &b| a.max(b)); scale.len()];
+    let mut got = vec![f32::NAN; y.len()];
+    forward_with(Algorithm::Winograd, &shape, &x, &w, &mut got);
+    compare_within(1e-5, "Winograd output", &shape, &got, &y, &largest(&y_scale));
+    let mut got = vec![f32::NAN; dx.len()];
+    backward_input_with(Algorithm::Winograd, &shape, &g, &w, &mut got);
+    compare_within(1e-5, "Winograd input gradient", &shape, &got, &dx, &largest(&dx_scale));
     let mut got = vec![f32::NAN; dw.len()];
     backward_weight(&shape, &x, &g, &mut got);
     compare("weight gradient", &shape, &got, &dw, &dw_scale);
@@ -118,6 +140,17 @@ fn three_by_three_layers_of_a_residual_network() {
         }
         for (size, channels) in [(14, 16), (7, 32), (4, 48), (5, 8)] {
             check(square(3, size, [channels, 2 * channels], 3, 2, 1));
+        }
+    });
+}
+
+#[test]
+fn winograd_covers_every_padding_and_partial_tiles() {
+    in_pools(|| {
+        for (size, padding) in
+            [(3, 0), (4, 0), (6, 0), (9, 0), (1, 1), (5, 1), (8, 1), (1, 2), (3, 2), (7, 2)]
+        {
+            check(square(3, size, [20, 37], 3, 1, padding));
         }
     });
 }

@@ -24,7 +24,7 @@ pub(super) fn forward(
     weights: &[f32],
     output: &mut [f32],
 ) {
-    let lanes = dispatch_channels(shape.out_channels, Lanes);
+    let lanes = lanes(shape.out_channels);
     let panels = Panels::forward(shape, weights, lanes);
     run(shape.batch, &Plan::forward(shape), &panels, input, output);
 }
@@ -35,9 +35,14 @@ pub(super) fn backward_input(
     weights: &[f32],
     grad_input: &mut [f32],
 ) {
-    let lanes = dispatch_channels(shape.in_channels, Lanes);
+    let lanes = lanes(shape.in_channels);
     let panels = Panels::backward(shape, weights, lanes);
     run(shape.batch, &Plan::backward(shape), &panels, grad_output, grad_input);
+}
+
+/// Lanes of the vectors that a tensor of so many channels is worked on with.
+pub(super) fn lanes(channels: usize) -> usize {
+    dispatch_channels(channels, Lanes)
 }
 
 struct Lanes;
@@ -77,15 +82,15 @@ fn run(batch: usize, plan: &Plan, panels: &Panels, source: &[f32], target: &mut 
 }
 
 /// A range of images and a range of panels.
-struct Task<'a> {
-    plan: &'a Plan,
-    panels: &'a Panels,
-    source: Source,
-    target: Target,
-    source_image: usize,
-    target_image: usize,
-    images: Range<usize>,
-    range: Range<usize>,
+pub(super) struct Task<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) panels: &'a Panels,
+    pub(super) source: Source,
+    pub(super) target: Target,
+    pub(super) source_image: usize,
+    pub(super) target_image: usize,
+    pub(super) images: Range<usize>,
+    pub(super) range: Range<usize>,
 }
 
 impl WithSimd for Task<'_> {
@@ -96,7 +101,7 @@ impl WithSimd for Task<'_> {
         assert_eq!(S::F32_LANES, self.panels.lanes, "panels are packed for this instruction set");
         let size = self.source_image + self.target_image;
         // Whole tiles of twelve images, where there are as many.
-        let group = (WORKING_SET / size / 12).max(1) * 12;
+        let group = (WORKING_SET / size.max(1) / 12).max(1) * 12;
         if self.panels.rows * self.panels.channels > RESIDENT_WEIGHTS {
             for panel in self.range.clone() {
                 for first in self.images.clone().step_by(group) {
