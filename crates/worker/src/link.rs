@@ -1,7 +1,7 @@
 //! The stream to the coordinator.
 
 use bitsweep_proto::v1::workers_client::WorkersClient;
-use bitsweep_proto::{MAX_MESSAGE_BYTES, connect, v1};
+use bitsweep_proto::{ConnectError, MAX_MESSAGE_BYTES, connect, v1};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio_stream::wrappers::ReceiverStream;
@@ -69,8 +69,7 @@ where
     S: Fn(Event) -> F,
     F: Future<Output = Result<(), mpsc::error::SendError<LinkEvent>>>,
 {
-    let channel =
-        connect(address).await.map_err(|error| Event::Lost { reason: error.to_string() })?;
+    let channel = connect(address).await.map_err(unconnected)?;
     let mut client = WorkersClient::new(channel).max_decoding_message_size(MAX_MESSAGE_BYTES);
     let mut stream =
         client.link(ReceiverStream::new(messages)).await.map_err(|s| ended(&s))?.into_inner();
@@ -83,6 +82,14 @@ where
         }
     }
     Ok(())
+}
+
+fn unconnected(error: ConnectError) -> Event {
+    let reason = match error {
+        ConnectError::Unreachable { reason, .. } => reason,
+        ConnectError::Address { .. } => error.to_string(),
+    };
+    Event::Lost { reason }
 }
 
 /// Whether a failed stream is worth another try.
@@ -130,7 +137,9 @@ mod tests {
             );
         }
         for code in [Code::Unavailable, Code::Internal, Code::Unknown, Code::Cancelled] {
-            assert!(matches!(ended(&Status::new(code, "")), Event::Lost { reason } if !reason.is_empty()));
+            assert!(
+                matches!(ended(&Status::new(code, "")), Event::Lost { reason } if !reason.is_empty())
+            );
         }
     }
 }

@@ -13,7 +13,8 @@ pub(crate) struct Host {
 impl Host {
     /// The present reading. The first has no processor load.
     pub(crate) fn read(&mut self) -> v1::Telemetry {
-        let time = fs::read_to_string("/proc/stat").ok().and_then(|text| ProcessorTime::parse(&text));
+        let time =
+            fs::read_to_string("/proc/stat").ok().and_then(|text| ProcessorTime::parse(&text));
         let cpu_percent = match (self.last, time) {
             (Some(last), Some(time)) => time.busy_percent_since(last),
             _ => None,
@@ -53,7 +54,8 @@ impl ProcessorTime {
     /// From the first line of `/proc/stat`: user nice system idle iowait irq softirq steal.
     fn parse(text: &str) -> Option<Self> {
         let line = text.lines().next()?.strip_prefix("cpu ")?;
-        let ticks: Vec<u64> = line.split_whitespace().take(8).map_while(|t| t.parse().ok()).collect();
+        let ticks: Vec<u64> =
+            line.split_whitespace().take(8).map_while(|t| t.parse().ok()).collect();
         let (Some(idle), Some(waiting)) = (ticks.get(3), ticks.get(4)) else { return None };
         Some(Self { total: ticks.iter().sum(), idle: idle + waiting })
     }
@@ -91,7 +93,8 @@ mod tests {
 
     #[test]
     fn load_is_the_busy_share_of_the_time_between_two_readings() {
-        let first = ProcessorTime::parse("cpu  100 0 100 700 100 0 0 0 0 0\ncpu0 1").expect("a reading");
+        let first =
+            ProcessorTime::parse("cpu  100 0 100 700 100 0 0 0 0 0\ncpu0 1").expect("a reading");
         assert_eq!(first, ProcessorTime { total: 1000, idle: 800 });
         let second = ProcessorTime { total: 1200, idle: 850 };
         assert_eq!(second.busy_percent_since(first), Some(75.0));

@@ -128,11 +128,8 @@ impl Attempt {
 
     fn start_upload(&mut self) -> Vec<Effect> {
         let upload = self.outbox.start_upload();
-        let upload = upload.map(|(sequence, path)| Effect::Upload {
-            key: self.key.clone(),
-            sequence,
-            path,
-        });
+        let upload =
+            upload.map(|(sequence, path)| Effect::Upload { key: self.key.clone(), sequence, path });
         upload.into_iter().collect()
     }
 

@@ -31,11 +31,17 @@ pub(super) struct Connection {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
     /// The next try is due then.
-    Waiting { until: Duration },
+    Waiting {
+        until: Duration,
+    },
     Connecting,
     /// The Hello is out.
-    Greeting { since: Duration },
-    Open { since: Duration },
+    Greeting {
+        since: Duration,
+    },
+    Open {
+        since: Duration,
+    },
 }
 
 /// The coordinator was never there.

@@ -51,17 +51,36 @@ pub(crate) enum Event {
     /// The stream to the coordinator is open and carries the Hello.
     Connected,
     /// The stream ended or could not be opened.
-    Lost { reason: String },
+    Lost {
+        reason: String,
+    },
     /// The coordinator will never take this worker as it is.
-    Refused { message: String },
+    Refused {
+        message: String,
+    },
     Received(v1::CoordinatorMessage),
     /// A trial said something. `cost` was taken from the attempt's budget.
-    Trial { key: AttemptKey, event: TrialEvent, cost: u32 },
+    Trial {
+        key: AttemptKey,
+        event: TrialEvent,
+        cost: u32,
+    },
     /// The trial's process is gone and everything it said has been handed over.
-    Exited { key: AttemptKey, end: ProcessEnd },
+    Exited {
+        key: AttemptKey,
+        end: ProcessEnd,
+    },
     /// There never was a process.
-    NotStarted { key: AttemptKey, reason: AttemptEnd, message: String },
-    Uploaded { key: AttemptKey, sequence: u64, result: Result<v1::ArtifactRef, String> },
+    NotStarted {
+        key: AttemptKey,
+        reason: AttemptEnd,
+        message: String,
+    },
+    Uploaded {
+        key: AttemptKey,
+        sequence: u64,
+        result: Result<v1::ArtifactRef, String>,
+    },
     /// Leave in good order.
     ShutDown,
     /// A deadline named by the session has come.

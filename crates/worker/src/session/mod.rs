@@ -30,7 +30,7 @@ pub(crate) use message::{AttemptKey, Effect, Event, Moment};
 const BATCH_BYTES: usize = 1 << 20;
 
 /// How long reports may still be delivered once all processes are gone and the worker is leaving.
-const DELIVERY: Duration = Duration::from_secs(15);
+const DELIVERY: Duration = Duration::from_secs(5);
 
 /// What a worker says of itself; fixed for its lifetime.
 #[derive(Clone, Debug)]
@@ -56,8 +56,14 @@ pub(crate) struct Limits {
 pub(crate) enum Outcome {
     /// In good order, or as good as the grace allowed.
     Left,
-    Refused { message: String },
-    Unreachable { seconds: u64, tries: u32, reason: String },
+    Refused {
+        message: String,
+    },
+    Unreachable {
+        seconds: u64,
+        tries: u32,
+        reason: String,
+    },
 }
 
 /// The state of a worker.
@@ -226,11 +232,8 @@ impl Session {
 
     fn lost(&mut self, reason: String, now: Moment) -> Vec<Effect> {
         if let Err(gone) = self.connection.lost(now.elapsed) {
-            self.outcome = Some(Outcome::Unreachable {
-                seconds: gone.seconds,
-                tries: gone.tries,
-                reason,
-            });
+            self.outcome =
+                Some(Outcome::Unreachable { seconds: gone.seconds, tries: gone.tries, reason });
         }
         if let Some(leaving) = &mut self.leaving {
             leaving.announced = false;
@@ -281,9 +284,8 @@ impl Session {
             return Vec::new();
         }
         // A later attempt fences the earlier ones of its trial.
-        let earlier = |attempt: &Attempt| {
-            attempt.key.trial == key.trial && attempt.key.attempt < key.attempt
-        };
+        let earlier =
+            |attempt: &Attempt| attempt.key.trial == key.trial && attempt.key.attempt < key.attempt;
         let fenced: Vec<_> =
             self.attempts.iter().filter(|a| earlier(a)).map(|a| a.key.clone()).collect();
         let effects = fenced.iter().flat_map(|key| self.discard(key)).collect();
@@ -313,7 +315,10 @@ impl Session {
     ) -> Vec<Effect> {
         let Some(attempt) = self.find(key) else { return Vec::new() };
         match attempt.stage {
-            Stage::Running { .. } => attempt.end(reason, message, now.unix_ms),
+            Stage::Running { .. } => {
+                tracing::info!("{key} ended: {} {message}", reason.as_str());
+                attempt.end(reason, message, now.unix_ms);
+            }
             Stage::Discarded { .. } => return self.remove(key),
             Stage::Queued(_) | Stage::Ended => {}
         }

@@ -43,11 +43,12 @@ pub(crate) async fn run(
         parent::watch(parent_gone.clone());
     }
     let mut supervisor = Supervisor::new(options, worker_id, directory)?;
-    tokio::select! {
-        // Dropping the supervisor kills the trials.
+    let result = tokio::select! {
         () = parent_gone.cancelled() => Ok(()),
         result = supervisor.serve(shutdown) => result,
-    }
+    };
+    supervisor.trials.kill_all().await;
+    result
 }
 
 /// A random number, from the entropy that the standard library gives its hash tables.

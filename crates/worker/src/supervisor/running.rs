@@ -15,7 +15,8 @@ use crate::session::{AttemptKey, Effect, Event};
 use crate::transfer::{Depot, download, upload};
 use crate::trial::{self, Launch, Order};
 
-/// Performs the effects that concern attempts. Dropping it kills every process and removes every file.
+/// Performs the effects that concern attempts. Dropping it kills every process and removes every file,
+/// the former once the runtime gets to it.
 #[derive(Debug)]
 pub(super) struct RunningTrials {
     attempts: HashMap<AttemptKey, RunningTrial>,
@@ -71,6 +72,13 @@ impl RunningTrials {
                 }
             }
             Effect::Connect(_) | Effect::Disconnect | Effect::Welcomed => {}
+        }
+    }
+
+    /// Kills what still runs; when this returns it is dead.
+    pub(super) async fn kill_all(&mut self) {
+        for (_, mut trial) in self.attempts.drain() {
+            trial.tasks.shutdown().await;
         }
     }
 
@@ -160,11 +168,9 @@ async fn attempt(
     };
     match trial::run(launch(request), orders).await {
         Ok(end) => Event::Exited { key: key.clone(), end },
-        Err(problem) => Event::NotStarted {
-            key: key.clone(),
-            reason: problem.reason,
-            message: problem.message,
-        },
+        Err(problem) => {
+            Event::NotStarted { key: key.clone(), reason: problem.reason, message: problem.message }
+        }
     }
 }
 

@@ -66,8 +66,13 @@ impl Partial {
     }
 
     /// Appends what is missing; stops early when more arrives than was announced.
-    async fn fetch(&mut self, depot: &mut Depot, artifact: &v1::ArtifactRef) -> Result<(), Failure> {
-        let request = v1::DownloadRequest { hash: artifact.hash.clone(), offset: self.hasher.count() };
+    async fn fetch(
+        &mut self,
+        depot: &mut Depot,
+        artifact: &v1::ArtifactRef,
+    ) -> Result<(), Failure> {
+        let request =
+            v1::DownloadRequest { hash: artifact.hash.clone(), offset: self.hasher.count() };
         let mut stream = depot.client.download(request).await?.into_inner();
         while let Some(chunk) = stream.message().await? {
             self.file.write_all(&chunk.data).await?;

@@ -100,7 +100,10 @@ impl Depot {
     /// Waits after the failure number `failures` in a row, at most until the next welcome.
     async fn wait(&mut self, failures: u32, problem: &str) {
         let wait = delay(failures, jitter());
-        tracing::warn!("transfer interrupted ({problem}); next try within {} s", wait.as_secs() + 1);
+        tracing::warn!(
+            "transfer interrupted ({problem}); next try within {} s",
+            wait.as_secs() + 1
+        );
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             // A worker that is leaving no longer changes it: then only the time counts.

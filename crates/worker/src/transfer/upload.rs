@@ -4,7 +4,6 @@ use std::path::Path;
 
 use bitsweep_proto::v1;
 use futures_util::stream::unfold;
-use prost::bytes::Bytes;
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 
@@ -41,14 +40,14 @@ async fn attempt(
         return Ok(());
     }
     let file = File::open(path).await?;
-    let first = v1::UploadChunk { announced: Some(artifact.clone()), data: Bytes::new().into() };
+    let first = v1::UploadChunk { announced: Some(artifact.clone()), data: Vec::new() };
     let chunks = unfold((Some(first), file), |(first, mut file)| async move {
         if let Some(first) = first {
             return Some((first, (None, file)));
         }
         // A file that cannot be read to its end arrives short, and the coordinator says so.
         let data = read_chunk(&mut file).await.ok().filter(|data| !data.is_empty())?;
-        Some((v1::UploadChunk { announced: None, data: data.into() }, (None, file)))
+        Some((v1::UploadChunk { announced: None, data }, (None, file)))
     });
     let stored = depot.client.upload(chunks).await?.into_inner();
     if stored.hash == artifact.hash {

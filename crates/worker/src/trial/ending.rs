@@ -145,7 +145,11 @@ fn quote(message: String, log: &[String]) -> String {
         .map(|line| line.trim().chars().take(LONGEST).collect())
         .filter(|line: &String| !line.is_empty())
         .collect();
-    if lines.is_empty() { message } else { format!("{message}; its log ends: {}", lines.join(" | ")) }
+    if lines.is_empty() {
+        message
+    } else {
+        format!("{message}; its log ends: {}", lines.join(" | "))
+    }
 }
 
 #[cfg(test)]
@@ -203,7 +207,10 @@ mod tests {
 
     #[test]
     fn being_killed_after_the_grace_is_still_a_drain_but_crashing_is_not() {
-        assert_eq!(classify(&end(Status::Signal(9), None), DRAINED_AND_KILLED).0, AttemptEnd::Drained);
+        assert_eq!(
+            classify(&end(Status::Signal(9), None), DRAINED_AND_KILLED).0,
+            AttemptEnd::Drained
+        );
         assert_eq!(classify(&end(Status::Code(101), None), DRAINED).0, AttemptEnd::Crashed);
     }
 

@@ -4,7 +4,7 @@ use bitsweep_proto::MAX_MESSAGE_BYTES;
 use prost::bytes::{Buf, Bytes, BytesMut};
 
 /// Largest event a trial may send: with its envelope it still fits a message to the coordinator.
-pub(crate) const MAX_EVENT_BYTES: usize = MAX_MESSAGE_BYTES - (64 << 10);
+pub(super) const MAX_EVENT_BYTES: usize = MAX_MESSAGE_BYTES - (64 << 10);
 
 /// Longest encoding of a length.
 const MAX_LENGTH_BYTES: usize = 10;
@@ -99,7 +99,8 @@ mod tests {
     #[test]
     fn messages_come_out_whole_however_they_arrive() {
         let sent = [event(""), event("short"), event(&"long".repeat(300))];
-        let bytes: Vec<u8> = sent.iter().flat_map(Message::encode_length_delimited_to_vec).collect();
+        let bytes: Vec<u8> =
+            sent.iter().flat_map(Message::encode_length_delimited_to_vec).collect();
         for step in [1, 2, 7, bytes.len()] {
             let mut decoder = FrameDecoder::default();
             let mut received = Vec::new();

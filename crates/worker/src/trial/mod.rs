@@ -7,6 +7,7 @@ mod log;
 mod pipe;
 mod process;
 
-pub(crate) use ending::{Asked, FinalWord, ProcessEnd, Status, classify};
-pub(crate) use frame::MAX_EVENT_BYTES;
+pub(crate) use ending::{Asked, ProcessEnd, classify};
+#[cfg(test)]
+pub(crate) use ending::{FinalWord, Status};
 pub(crate) use process::{Launch, Order, budget, run};

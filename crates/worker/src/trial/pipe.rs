@@ -64,8 +64,8 @@ pub(super) struct Said {
     pub(super) last: Option<FinalWord>,
     /// It broke the protocol: nothing after this was read.
     pub(super) broke_protocol: Option<String>,
-    /// The output ended inside a message.
-    pub(super) cut_short: bool,
+    /// The output ended inside a message, as the protocol problem that this is if the process ended well.
+    pub(super) cut_short: Option<String>,
 }
 
 /// Reads events until the pipe closes or the protocol is broken.
@@ -94,7 +94,8 @@ pub(super) async fn read_events(mut output: impl AsyncRead + Unpin, outlet: &Out
         decoder.buffer().reserve(READ_BYTES);
         // A read error on a pipe means that the other end is gone.
         if output.read_buf(decoder.buffer()).await.unwrap_or(0) == 0 {
-            said.cut_short = !decoder.is_empty();
+            said.cut_short = (!decoder.is_empty())
+                .then(|| format!("its output ends inside a message{}", decoder.text()));
             return said;
         }
     }
@@ -131,8 +132,11 @@ pub(super) async fn read_log(mut output: impl AsyncRead + Unpin, outlet: &Outlet
     let mut buffer = vec![0; 4096];
     loop {
         let count = output.read(&mut buffer).await.unwrap_or(0);
-        let lines =
-            if count == 0 { cutter.cut().into_iter().collect() } else { cutter.push(&buffer[..count]) };
+        let lines = if count == 0 {
+            cutter.cut().into_iter().collect()
+        } else {
+            cutter.push(&buffer[..count])
+        };
         for message in lines {
             let bytes = message.len();
             let line = LogLine { level: Level::Info, message, time_ms: unix_ms() };
@@ -149,4 +153,113 @@ pub(super) async fn read_log(mut output: impl AsyncRead + Unpin, outlet: &Outlet
 fn unix_ms() -> i64 {
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::time::Duration;
+
+    use bitsweep_sweep::TrialId;
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    fn outlet(events: mpsc::Sender<Event>) -> Outlet {
+        let key = AttemptKey { trial: TrialId::new("s/t"), attempt: 1 };
+        Outlet { key, budget: budget(), events }
+    }
+
+    fn log(bytes: usize) -> Vec<u8> {
+        let message = "x".repeat(bytes);
+        let line = v1::LogLine { level: v1::Level::Info.into(), message, time_ms: 0 };
+        let event = v1::trial_event::Event::Log(line);
+        v1::TrialEvent { event: Some(event) }.encode_length_delimited_to_vec()
+    }
+
+    /// How many events come before everything waits for something else.
+    async fn count(events: &mut mpsc::Receiver<Event>) -> usize {
+        let mut count = 0;
+        while tokio::time::timeout(Duration::from_secs(1), events.recv())
+            .await
+            .is_ok_and(|e| e.is_some())
+        {
+            count += 1;
+        }
+        count
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_pipe_is_not_read_while_the_budget_is_used_up_and_nothing_is_lost() {
+        const EVENTS: usize = 100;
+        let (mut trial, pipe) = tokio::io::duplex(1 << 16);
+        let (sender, mut events) = mpsc::channel(1000);
+        let outlet = outlet(sender);
+        let budget = outlet.budget.clone();
+        let reader = tokio::spawn(async move { read_events(pipe, &outlet).await });
+        tokio::spawn(async move {
+            for _ in 0..EVENTS {
+                trial.write_all(&log(1 << 20)).await.unwrap();
+            }
+        });
+        let before = count(&mut events).await;
+        assert_eq!(before, 63, "as many as fit the budget");
+        budget.add_permits(BUDGET as usize);
+        assert_eq!(before + count(&mut events).await, EVENTS);
+        assert!(reader.await.unwrap().broke_protocol.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_waits_for_room_gives_up_when_nobody_wants_more() {
+        let (mut trial, pipe) = tokio::io::duplex(1 << 16);
+        let (sender, _events) = mpsc::channel(1000);
+        let outlet = outlet(sender);
+        outlet.budget.forget_permits(BUDGET as usize);
+        let budget = outlet.budget.clone();
+        let reader = tokio::spawn(async move { read_events(pipe, &outlet).await });
+        trial.write_all(&log(10)).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(!reader.is_finished());
+        budget.close();
+        reader.await.unwrap();
+    }
+
+    async fn read(bytes: &[u8]) -> Said {
+        let (sender, _events) = mpsc::channel(1000);
+        read_events(bytes, &outlet(sender)).await
+    }
+
+    #[tokio::test]
+    async fn garbage_is_told_from_a_message_that_was_cut_short() {
+        let printed: String =
+            (0..9).map(|i| format!("epoch {i}: loss 2.3, top-1 10 %\n")).collect();
+        let problem = read(printed.as_bytes()).await.broke_protocol.unwrap();
+        assert!(problem.contains("och 0: loss"), "{problem}");
+        let cut = read(b"done\n").await;
+        assert!(cut.broke_protocol.is_none());
+        assert!(cut.cut_short.unwrap().contains("done"));
+        let mut bytes = log(3);
+        bytes.pop();
+        let cut = read(&bytes).await;
+        assert!(cut.cut_short.is_some() && cut.broke_protocol.is_none());
+    }
+
+    #[tokio::test]
+    async fn nothing_may_follow_the_last_event() {
+        let stopped = v1::trial_event::Event::Stopped(v1::Stopped {});
+        let stopped = v1::TrialEvent { event: Some(stopped) }.encode_length_delimited_to_vec();
+        let said = read(&stopped).await;
+        assert_eq!((said.last, said.broke_protocol), (Some(FinalWord::Stopped), None));
+        let said = read(&[stopped, log(1)].concat()).await;
+        assert!(said.broke_protocol.unwrap().contains("last event"));
+    }
+
+    #[tokio::test]
+    async fn an_event_that_means_nothing_breaks_the_protocol() {
+        let batch = v1::PointBatch { metric: 1, steps: vec![1, 2], values: vec![0.5] };
+        let event = v1::TrialEvent { event: Some(v1::trial_event::Event::Points(batch)) };
+        let said = read(&event.encode_length_delimited_to_vec()).await;
+        assert!(said.broke_protocol.unwrap().contains("2 steps for 1 values"));
+    }
 }

@@ -64,11 +64,15 @@ pub(crate) async fn run(
     let mut child = spawn(&command, request.threads)?;
     orders.mark_changed();
     let group = Group::of(&child);
-    let (stdin, stdout, stderr) = match (child.stdin.take(), child.stdout.take(), child.stderr.take())
-    {
-        (Some(stdin), Some(stdout), Some(stderr)) => (stdin, stdout, stderr),
-        _ => return Err(NotStarted::crashed("trial process was started without its pipes".into())),
-    };
+    let (stdin, stdout, stderr) =
+        match (child.stdin.take(), child.stdout.take(), child.stderr.take()) {
+            (Some(stdin), Some(stdout), Some(stderr)) => (stdin, stdout, stderr),
+            _ => {
+                return Err(NotStarted::crashed(
+                    "trial process was started without its pipes".into(),
+                ));
+            }
+        };
     let outlet = Outlet { key, budget, events };
     let broken = CancellationToken::new();
     let said = async {
@@ -107,8 +111,8 @@ pub(crate) async fn run(
             return Err(NotStarted::crashed(format!("cannot wait for the trial process: {error}")));
         }
     };
-    let cut_short = (said.cut_short && status == Status::Code(0))
-        .then(|| "its output ends inside a message".to_owned());
+    // A process that is killed may well be cut short; one that ends by itself may not.
+    let cut_short = said.cut_short.filter(|_| status == Status::Code(0));
     Ok(ProcessEnd {
         status,
         last: said.last,
