@@ -44,7 +44,7 @@ fn main() {
         (4, 256, 256, 3, 1),
         (2, 512, 512, 3, 1),
     ]);
-    layers.extend([(28, 8, 8, 3, 1), (56, 64, 64, 3, 1)]);
+    layers.extend([(7, 512, 512, 3, 1), (28, 8, 8, 3, 1), (56, 64, 64, 3, 1)]);
     for (size, in_channels, out_channels, kernel, stride) in layers {
         let shape = ConvolutionShape {
             batch,

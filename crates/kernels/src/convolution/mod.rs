@@ -84,6 +84,17 @@ impl ConvolutionShape {
         2 * (self.output_length() * self.taps() * self.in_channels) as u64
     }
 
+    /// Whether [`Algorithm::Winograd`] is faster than [`Algorithm::Direct`] for this shape: a rule
+    /// from measurements, which depends on the batch too. Choose once and keep the choice, because
+    /// results differ.
+    ///
+    /// # Panics
+    /// As [`output_size`](Self::output_size).
+    #[track_caller]
+    pub fn winograd_pays(&self) -> bool {
+        winograd::covers(self) && winograd::pays(self)
+    }
+
     fn taps(&self) -> usize {
         self.kernel[0] * self.kernel[1]
     }
@@ -100,12 +111,12 @@ pub enum Algorithm {
     /// Sums of products, with the usual rounding error.
     #[default]
     Direct,
-    /// Winograd's F(4x4, 3x3) for forward pass and input gradient where the kernel is 3x3, the
-    /// stride 1 and the padding at most 2; otherwise, and for weight gradients, [`Direct`].
+    /// Winograd's F(4x4, 3x3) for forward pass and input gradient wherever it computes them: 3x3
+    /// kernels, stride 1, padding at most 2. All else, weight gradients too, is [`Direct`].
     ///
-    /// Rounding errors are about ten times larger: up to some 1e-5 of the sum of the products'
-    /// magnitudes. It pays from about 32 channels on, and not where the images are few and small
-    /// and the weights many.
+    /// Rounding errors are about ten times larger, up to some 1e-5 of the largest sum of magnitudes
+    /// of products. Whether that is faster depends on the shape:
+    /// [`winograd_pays`](ConvolutionShape::winograd_pays).
     ///
     /// [`Direct`]: Algorithm::Direct
     Winograd,

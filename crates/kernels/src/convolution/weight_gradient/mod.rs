@@ -20,6 +20,12 @@ use crate::dispatch::{dispatch_channels, part};
 /// Elements of the two packed copies of one group of images: fits L2.
 const GROUP: usize = 1 << 16;
 
+/// The same where the sums are many and passing over them costs more than leaving L2.
+const GROUP_FOR_MANY_SUMS: usize = 1 << 18;
+
+/// Sums from which on they are many.
+const MANY_SUMS: usize = 1 << 20;
+
 /// Most pixels of a group, output pixels times images, that longer runs pay for.
 const GROUP_PIXELS: usize = 512;
 
@@ -180,7 +186,8 @@ impl WithSimd for Task<'_> {
         let columns = channels.len().div_ceil(2 * lanes);
         let padded = channels.len().next_multiple_of(lanes);
         let per_image = work.input_pixels() * depth + work.output_pixels * padded;
-        let group = (GROUP / per_image).min(GROUP_PIXELS / work.output_pixels).max(1);
+        let room = if sum.len() < MANY_SUMS { GROUP } else { GROUP_FOR_MANY_SUMS };
+        let group = (room / per_image).min(GROUP_PIXELS / work.output_pixels).max(1);
         let group = group.min(images.len());
         let mut inputs = vec![0.0f32; work.input_pixels() * depth * group];
         let mut outputs = vec![0.0f32; work.output_pixels * padded * group];

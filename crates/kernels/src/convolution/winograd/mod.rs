@@ -20,14 +20,34 @@ use crate::dispatch::{dispatch, dispatch_channels, part};
 use crate::pointer::{Source, Target};
 
 /// Elements of transformed input and products that one block of tiles should not exceed.
-const BLOCK: usize = 3 << 16;
+const BLOCK: usize = 2 << 16;
 
 /// Stands for a pixel outside the image.
 const PADDING: usize = usize::MAX;
 
-/// True for the shapes that this algorithm covers.
+/// Input and output channels from which on the transforms are cheap beside the products.
+const LEAST_CHANNELS: usize = 32;
+
+/// True for the shapes that this algorithm computes.
 pub(super) fn covers(shape: &ConvolutionShape) -> bool {
     shape.kernel == [3, 3] && shape.stride == 1 && shape.padding <= 2
+}
+
+/// Of the covered shapes, true for those on which it is faster than the direct way, as measured on a
+/// Zen 4 core: enough channels, tiles that are full enough, and enough of them for the weights'
+/// transform.
+pub(super) fn pays(shape: &ConvolutionShape) -> bool {
+    let [height, width] = shape.output_size();
+    let tiles = height.div_ceil(RESULT) * width.div_ceil(RESULT);
+    // Products of the direct way: taps inside the image, summed over the pixels of each axis.
+    let taps = |size: usize, output: usize| -> usize {
+        let inside = |at: usize| (shape.padding..shape.padding + size).contains(&at);
+        (0..output).map(|pixel| (pixel..pixel + 3).filter(|&at| inside(at)).count()).sum()
+    };
+    let direct = taps(shape.height, height) * taps(shape.width, width);
+    let (least, most) =
+        (shape.in_channels.min(shape.out_channels), shape.in_channels.max(shape.out_channels));
+    least >= LEAST_CHANNELS && 2 * direct >= 3 * POINTS * tiles && 2 * shape.batch * tiles >= most
 }
 
 pub(super) fn forward(
@@ -315,5 +335,31 @@ impl WithSimd for Output<'_> {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pays_for(batch: usize, size: usize, channels: usize) -> bool {
+        pays(&ConvolutionShape {
+            batch,
+            height: size,
+            width: size,
+            in_channels: channels,
+            out_channels: channels,
+            kernel: [3, 3],
+            stride: 1,
+            padding: 1,
+        })
+    }
+
+    #[test]
+    fn is_chosen_for_full_tiles_and_enough_channels_and_tiles() {
+        assert!(pays_for(64, 14, 32) && pays_for(64, 7, 64) && pays_for(64, 4, 128));
+        assert!(!pays_for(64, 28, 16), "few channels");
+        assert!(!pays_for(64, 5, 64) && !pays_for(64, 2, 64), "mostly empty tiles");
+        assert!(!pays_for(64, 4, 256), "few tiles for the weights");
     }
 }
