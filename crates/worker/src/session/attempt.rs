@@ -96,6 +96,9 @@ impl Attempt {
         result: Result<v1::ArtifactRef, String>,
         time_ms: i64,
     ) -> Vec<Effect> {
+        if !self.is_held() || self.condemned.is_some() {
+            return Vec::new();
+        }
         let problem = match result {
             Ok(artifact) => {
                 self.outbox.uploaded(sequence, artifact);
@@ -146,16 +149,15 @@ impl Attempt {
         self.is_held() && (self.progress.is_some() || self.outbox.has_unsent())
     }
 
-    /// Moves what it has to say into `batch`, about `limit` bytes; the bytes added.
-    pub(super) fn take_unsent(&mut self, batch: &mut Vec<v1::Report>, limit: usize) -> usize {
+    /// Copies what it has to say into `batch`, about `limit` bytes.
+    pub(super) fn take_unsent(&mut self, batch: &mut Vec<v1::Report>, limit: usize) {
         if !self.is_held() {
-            return 0;
+            return;
         }
-        let bytes = self.outbox.take_unsent(batch, limit);
+        self.outbox.take_unsent(batch, limit);
         // Progress after the reports it follows; it waits while they do not fit.
         if !self.outbox.has_unsent() {
             batch.extend(self.progress.take());
         }
-        bytes
     }
 }

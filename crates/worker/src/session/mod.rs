@@ -75,6 +75,8 @@ pub(crate) struct Session {
     heartbeat: Heartbeat,
     /// In order of arrival.
     attempts: Vec<Attempt>,
+    /// Which attempt's reports come first in the next batch.
+    turn: usize,
     leaving: Option<Leaving>,
     outcome: Option<Outcome>,
 }
@@ -104,6 +106,7 @@ impl Session {
             connection: Connection::new(limits.patience, seed),
             heartbeat: Heartbeat { interval: Duration::from_secs(1), due: Duration::ZERO },
             attempts: Vec::new(),
+            turn: 0,
             leaving: None,
             outcome: None,
         }
@@ -197,10 +200,13 @@ impl Session {
                 telemetry: None,
             })
         } else {
-            let share = BATCH_BYTES / self.attempts.len().max(1);
+            let count = self.attempts.len().max(1);
             let mut reports = Vec::new();
-            for attempt in &mut self.attempts {
-                attempt.take_unsent(&mut reports, share);
+            // Each begins in its turn: what does not fit beside the others goes first then.
+            self.turn = (self.turn + 1) % count;
+            let (before, from) = self.attempts.split_at_mut(self.turn);
+            for attempt in from.iter_mut().chain(before) {
+                attempt.take_unsent(&mut reports, BATCH_BYTES / count);
             }
             ToCoordinator::Reports(v1::Reports { reports })
         };

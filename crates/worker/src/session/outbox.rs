@@ -111,20 +111,20 @@ impl Outbox {
         self.kept.range(start..).take_while(|kept| kept.upload == Upload::Done)
     }
 
-    /// Moves unsent reports into `batch` until it holds about `limit` bytes; the bytes added.
-    pub(crate) fn take_unsent(&mut self, batch: &mut Vec<v1::Report>, limit: usize) -> usize {
+    /// Copies unsent reports into `batch`, at most `limit` bytes of them; an empty batch takes one of any
+    /// size, so that a large report travels alone.
+    pub(crate) fn take_unsent(&mut self, batch: &mut Vec<v1::Report>, limit: usize) {
         let mut bytes = 0;
         let mut sent = self.sent;
         for kept in self.unsent() {
-            if bytes >= limit {
+            bytes += kept.report.encoded_len();
+            if bytes > limit && !batch.is_empty() {
                 break;
             }
-            bytes += kept.report.encoded_len();
             sent = kept.report.sequence;
             batch.push(kept.report.clone());
         }
         self.sent = sent;
-        bytes
     }
 
     /// Everything up to `sequence` is durable; the cost of what is no longer kept.
@@ -209,6 +209,20 @@ mod tests {
         assert_eq!(sequences(&mut outbox, 1), [1], "a batch holds at least one report");
         assert_eq!(outbox.acknowledge(9), 1);
         assert_eq!(sequences(&mut outbox, usize::MAX), [2]);
+    }
+
+    #[test]
+    fn batches_stay_within_their_limit_and_a_large_report_travels_alone() {
+        let mut outbox = outbox();
+        for size in [10, 10, 5000, 10] {
+            outbox.push(log(&"x".repeat(size)), 0, 1);
+        }
+        let mut others = vec![v1::Report::default()];
+        outbox.take_unsent(&mut others, 1);
+        assert_eq!(others.len(), 1, "nothing fits beside what is there");
+        assert_eq!(sequences(&mut outbox, 200), [1, 2]);
+        assert_eq!(sequences(&mut outbox, 200), [3]);
+        assert_eq!(sequences(&mut outbox, 200), [4]);
     }
 
     #[test]

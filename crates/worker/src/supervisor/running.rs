@@ -126,6 +126,7 @@ impl RunningTrials {
 
     fn upload(&mut self, key: AttemptKey, sequence: u64, path: &Path) {
         let Some(trial) = self.attempts.get_mut(&key) else { return };
+        while trial.tasks.try_join_next().is_some() {}
         let file = trial.directory.written(path);
         let named = path.to_owned();
         let (depot, events) = (self.depot.clone(), self.events.clone());
