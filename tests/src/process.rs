@@ -85,6 +85,11 @@ impl Process {
         self.finished(status)
     }
 
+    /// A path in its environment, and in that of every process it starts, and in no other's.
+    pub fn mark(&self) -> PathBuf {
+        self.output.path().to_owned()
+    }
+
     /// Whether it runs.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
