@@ -76,6 +76,11 @@ pub(crate) enum Event {
         reason: AttemptEnd,
         message: String,
     },
+    /// There never was a process because this worker cannot write in its folder.
+    Unusable {
+        key: AttemptKey,
+        problem: String,
+    },
     Uploaded {
         key: AttemptKey,
         sequence: u64,

@@ -64,6 +64,10 @@ pub(crate) enum Outcome {
         tries: u32,
         reason: String,
     },
+    /// It cannot write in its folder, and has given its leases back.
+    Unusable {
+        problem: String,
+    },
 }
 
 /// The state of a worker.
@@ -78,6 +82,8 @@ pub(crate) struct Session {
     /// Which attempt's reports come first in the next batch.
     turn: usize,
     leaving: Option<Leaving>,
+    /// Why it cannot work, if it cannot.
+    unusable: Option<String>,
     outcome: Option<Outcome>,
 }
 
@@ -108,6 +114,7 @@ impl Session {
             attempts: Vec::new(),
             turn: 0,
             leaving: None,
+            unusable: None,
             outcome: None,
         }
     }
@@ -136,6 +143,14 @@ impl Session {
                 self.ended(&key, reason, message, now)
             }
             Event::NotStarted { key, reason, message } => self.ended(&key, reason, message, now),
+            Event::Unusable { key, problem } => {
+                // The trial is not to blame: this costs it none of its attempts.
+                let message = format!("the worker cannot write in its folder: {problem}");
+                let mut effects = self.ended(&key, AttemptEnd::Drained, message, now);
+                self.unusable = Some(problem);
+                effects.extend(self.leave(now));
+                effects
+            }
             Event::Uploaded { key, sequence, result } => match self.find(&key) {
                 Some(attempt) => attempt.uploaded(sequence, result, now.unix_ms),
                 None => Vec::new(),
@@ -155,7 +170,10 @@ impl Session {
         let said = leaving.announced || !self.connection.is_open();
         let done = self.attempts.is_empty() && said;
         let late = now.elapsed >= leaving.since + self.limits.grace + DELIVERY;
-        (done || late).then_some(Outcome::Left)
+        (done || late).then(|| match self.unusable.clone() {
+            Some(problem) => Outcome::Unusable { problem },
+            None => Outcome::Left,
+        })
     }
 
     /// When [`Event::Tick`] is needed next.

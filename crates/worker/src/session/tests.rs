@@ -433,3 +433,18 @@ fn what_nobody_knows_is_ignored() {
     assert!(exit(&mut session, &stranger, None).is_empty());
     assert!(session.handle(Event::Received(v1::CoordinatorMessage::default()), at(0)).is_empty());
 }
+
+#[test]
+fn a_worker_with_a_full_disk_gives_its_leases_back_and_says_why_it_goes() {
+    let mut session = session(1);
+    let trial = key("s/t", 1);
+    connect(&mut session, &[], at(0));
+    assign(&mut session, &trial, at(0));
+    let problem = "No space left on device".to_owned();
+    session.handle(Event::Unusable { key: trial.clone(), problem: problem.clone() }, at(0));
+    let sent = reports(&mut session);
+    assert_eq!(ended(&sent[0]), Some(v1::AttemptEnd::Drained), "it costs the trial nothing");
+    assert_eq!(session.outcome(at(0)), None);
+    acknowledge(&mut session, &trial, 1);
+    assert_eq!(session.outcome(at(0)), Some(Outcome::Unusable { problem }));
+}

@@ -185,6 +185,11 @@ impl Supervisor {
                 self.say_goodbye().await;
                 Ok(())
             }
+            Outcome::Unusable { problem } => {
+                self.say_goodbye().await;
+                let source = std::io::Error::other(problem);
+                Err(WorkerError::WorkDirectory { path: self.trials.work_directory(), source })
+            }
             Outcome::Refused { message } => Err(WorkerError::Refused { message }),
             Outcome::Unreachable { seconds, tries, reason } => Err(WorkerError::Unreachable {
                 address: self.address.clone(),

@@ -1,7 +1,7 @@
 //! The trial processes and transfers of a worker.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bitsweep_proto::v1;
@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use crate::directory::{AttemptDirectory, WorkDirectory};
 use crate::options::WorkerOptions;
 use crate::session::{AttemptKey, Effect, Event};
-use crate::transfer::{Depot, download, upload};
+use crate::transfer::{Depot, TransferError, download, upload};
 use crate::trial::{self, Launch, Order};
 
 /// Performs the effects that concern attempts. Dropping it kills every process and removes every file,
@@ -73,6 +73,11 @@ impl RunningTrials {
             }
             Effect::Connect(_) | Effect::Disconnect | Effect::Welcomed => {}
         }
+    }
+
+    /// The folder this worker was given.
+    pub(super) fn work_directory(&self) -> PathBuf {
+        self.options.directory.clone()
     }
 
     /// Kills what still runs; when this returns it is dead.
@@ -158,14 +163,21 @@ async fn attempt(
     let mut asked = orders.clone();
     let prepared = tokio::select! {
         biased;
-        _ = asked.wait_for(|order| *order != Order::Run) => {
-            Err((AttemptEnd::Drained, "asked to stop before it had started".to_owned()))
-        }
+        _ = asked.wait_for(|order| *order != Order::Run) => Err(Unprepared::Ended {
+            reason: AttemptEnd::Drained,
+            message: "asked to stop before it had started".to_owned(),
+        }),
         prepared = preparation.prepare() => prepared,
     };
+    let key = key.clone();
     let request = match prepared {
         Ok(request) => request,
-        Err((reason, message)) => return Event::NotStarted { key: key.clone(), reason, message },
+        Err(Unprepared::Ended { reason, message }) => {
+            return Event::NotStarted { key, reason, message };
+        }
+        Err(Unprepared::Folder(problem)) => {
+            return Event::Unusable { key, problem: problem.to_string() };
+        }
     };
     match trial::run(launch(request), orders).await {
         Ok(end) => Event::Exited { key: key.clone(), end },
@@ -184,35 +196,52 @@ struct Preparation {
     device: String,
 }
 
+/// Why an attempt could not be prepared.
+enum Unprepared {
+    Ended {
+        reason: AttemptEnd,
+        message: String,
+    },
+    /// The worker's folder cannot be written.
+    Folder(std::io::Error),
+}
+
 impl Preparation {
     /// Makes the folder and fetches the checkpoints.
-    async fn prepare(self) -> Result<v1::TrialRequest, (AttemptEnd, String)> {
-        let Self { depot, directory, assignment, threads, device } = self;
-        if assignment.spec.is_none() {
-            return Err((AttemptEnd::BadInput, "the assignment names no trial".to_owned()));
+    async fn prepare(self) -> Result<v1::TrialRequest, Unprepared> {
+        if self.assignment.spec.is_none() {
+            return Err(Unprepared::Ended {
+                reason: AttemptEnd::BadInput,
+                message: "the assignment names no trial".to_owned(),
+            });
         }
-        directory.create().map_err(|error| {
-            let path = directory.output();
-            (AttemptEnd::Crashed, format!("cannot make the folder {}: {error}", path.display()))
-        })?;
-        let fetch = async |artifact: Option<v1::ArtifactRef>, path: std::path::PathBuf| {
-            let Some(artifact) = artifact else { return Ok(None) };
-            match download(depot.clone(), &artifact, &path).await {
-                Ok(()) => Ok(Some(path.to_string_lossy().into_owned())),
-                Err(error) => {
-                    Err((AttemptEnd::Crashed, format!("cannot fetch a checkpoint: {error}")))
-                }
-            }
-        };
+        self.directory.create().map_err(Unprepared::Folder)?;
+        let parent = self.directory.parent_checkpoint();
+        let resume = self.directory.resume_checkpoint();
         Ok(v1::TrialRequest {
-            parent_checkpoint: fetch(assignment.parent_checkpoint, directory.parent_checkpoint())
-                .await?,
-            resume_checkpoint: fetch(assignment.resume_checkpoint, directory.resume_checkpoint())
-                .await?,
-            spec: assignment.spec,
-            directory: directory.output().to_string_lossy().into_owned(),
-            threads,
-            device,
+            parent_checkpoint: self.fetch(&self.assignment.parent_checkpoint, parent).await?,
+            resume_checkpoint: self.fetch(&self.assignment.resume_checkpoint, resume).await?,
+            spec: self.assignment.spec,
+            directory: self.directory.output().to_string_lossy().into_owned(),
+            threads: self.threads,
+            device: self.device,
         })
+    }
+
+    /// Fetches the checkpoint, if there is one; its file.
+    async fn fetch(
+        &self,
+        artifact: &Option<v1::ArtifactRef>,
+        path: PathBuf,
+    ) -> Result<Option<String>, Unprepared> {
+        let Some(artifact) = artifact else { return Ok(None) };
+        match download(self.depot.clone(), artifact, &path).await {
+            Ok(()) => Ok(Some(path.to_string_lossy().into_owned())),
+            Err(TransferError::File(problem)) => Err(Unprepared::Folder(problem)),
+            Err(error) => Err(Unprepared::Ended {
+                reason: AttemptEnd::Crashed,
+                message: format!("cannot fetch a checkpoint: {error}"),
+            }),
+        }
     }
 }

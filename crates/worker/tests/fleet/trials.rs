@@ -209,3 +209,20 @@ async fn dropping_the_worker_kills_its_trials() {
     worker.worker.abort();
     gone(&process).await;
 }
+
+#[tokio::test]
+async fn a_worker_that_cannot_write_gives_its_leases_back_and_says_why_it_goes() {
+    let coordinator = Coordinator::start().await;
+    let worker = Running::start(&coordinator, "finish");
+    coordinator.wait(|record| (!record.hellos.is_empty()).then_some(())).await;
+    // A file where a folder is expected: as final as a full disk, also for root.
+    let own = std::fs::read_dir(worker.directory.path()).unwrap().next().unwrap().unwrap().path();
+    std::fs::remove_dir_all(&own).unwrap();
+    std::fs::write(&own, "").unwrap();
+    let folder = worker.directory.path().to_str().unwrap().to_owned();
+    let key = key("finish");
+    coordinator.assign(&key).await;
+    assert_eq!(coordinator.end(&key).await.reason(), AttemptEnd::Drained);
+    let error = worker.ended().await.unwrap_err().to_string();
+    assert!(error.contains(&folder) && error.lines().count() == 1, "{error}");
+}
