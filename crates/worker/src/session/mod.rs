@@ -7,6 +7,8 @@
 mod attempt;
 mod backoff;
 mod connection;
+#[cfg(test)]
+mod histories;
 mod message;
 mod outbox;
 #[cfg(test)]
