@@ -1,0 +1,69 @@
+//! What network to build.
+
+use crate::quantizers::Widths;
+
+/// Which network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Architecture {
+    /// He et al. 2016, 18 layers.
+    ResNet18,
+    /// He et al. 2016, 34 layers.
+    ResNet34,
+    /// Krizhevsky 2014 in torchvision's shape, with batch-norm.
+    AlexNet,
+}
+
+/// How the first layers treat the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stem {
+    /// torchvision's: 7×7 stride 2 and max-pool (ResNet), 11×11 stride 4 (AlexNet).
+    ImageNet,
+    /// For images of about 32 pixels: 3×3 stride 1 without max-pool (ResNet), 3×3 stride 1 and pools of
+    /// 2 (AlexNet).
+    Small,
+}
+
+/// What network to build.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ModelConfig {
+    /// Which network.
+    pub architecture: Architecture,
+    /// Channel multiplier; channels are rounded, at least 1. 1 is the published network.
+    pub width: f64,
+    /// First layers.
+    pub stem: Stem,
+    /// Channels of the image.
+    pub in_channels: usize,
+    /// Outputs of the classifier.
+    pub classes: usize,
+    /// Width of the quantized layers' weights: 2 to 8, or 32.
+    pub weight_bits: u8,
+    /// Width of the quantized layers' inputs: 2 to 8, or 32.
+    pub activation_bits: u8,
+}
+
+impl ModelConfig {
+    pub(crate) fn channels(&self, published: usize) -> usize {
+        ((published as f64 * self.width).round() as usize).max(1)
+    }
+
+    pub(crate) fn widths(&self) -> Widths {
+        Widths { weights: self.weight_bits, activations: self.activation_bits }
+    }
+
+    /// Says what is wrong with the values, if anything.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        for (what, bits) in [("weights", self.weight_bits), ("activations", self.activation_bits)] {
+            if !matches!(bits, 2..=8 | 32) {
+                return Err(format!("{what} of {bits} bits: must be 2 to 8, or 32"));
+            }
+        }
+        if !(self.width > 0.0 && self.width <= 16.0) {
+            return Err(format!("width {}: must be above 0 and at most 16", self.width));
+        }
+        if self.in_channels == 0 || self.classes == 0 {
+            return Err("a network needs at least one input channel and one class".to_owned());
+        }
+        Ok(())
+    }
+}
