@@ -1,0 +1,91 @@
+//! The loop around the model: events in, effects out, a frame when something changed.
+
+use std::time::Duration;
+
+use crossterm::event::{Event as TerminalEvent, EventStream, KeyEventKind};
+use futures_util::StreamExt;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::now_ms;
+use crate::error::TuiError;
+use crate::link::{Connection, Target};
+use crate::model::{Effect, Event, Exit, LeaveQuestion, Model};
+use crate::terminal::Screen;
+use crate::theme::Appearance;
+use crate::view_model::mark::SPINNER_MS;
+
+/// At most thirty frames a second.
+const FRAME: Duration = Duration::from_millis(33);
+/// Updates that wait for the model; a slow terminal holds the stream back rather than memory.
+const EVENTS: usize = 1024;
+
+/// What is shown, and how.
+#[derive(Clone, Debug)]
+pub struct DashboardOptions {
+    /// Coordinator, `host:port` or `http://host:port`.
+    pub address: String,
+    /// Id, prefix of an id or name; `None`: the newest sweep.
+    pub sweep: Option<String>,
+    /// What leaving asks.
+    pub leave: LeaveQuestion,
+    /// What the terminal can show.
+    pub appearance: Appearance,
+    /// Closes the dashboard from outside.
+    pub shutdown: CancellationToken,
+}
+
+/// Shows the dashboard until the user leaves it. A sweep that ends stays on screen.
+///
+/// # Errors
+/// When nobody answers at first, the coordinator refuses, or the terminal cannot be used.
+pub async fn dashboard(options: DashboardOptions) -> Result<Exit, TuiError> {
+    let (sender, mut updates) = mpsc::channel(EVENTS);
+    let target = Target { address: options.address, sweep: options.sweep };
+    let connection = Connection::open(target, sender).await?;
+    let mut screen = Screen::open().map_err(TuiError::Terminal)?;
+    let mut model = Model::new(options.leave, now_ms());
+    let mut keys = EventStream::new();
+    let mut ticks = interval(Duration::from_millis(SPINNER_MS.unsigned_abs()));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut next_frame = Instant::now();
+    let mut dirty = true;
+    loop {
+        let event = tokio::select! {
+            biased;
+            () = options.shutdown.cancelled() => return Ok(Exit::Left),
+            key = keys.next() => match key {
+                Some(Ok(event)) => terminal_event(event),
+                Some(Err(error)) => return Err(TuiError::Terminal(error)),
+                // The terminal is gone.
+                None => return Ok(Exit::Left),
+            },
+            () = sleep_until(next_frame), if dirty => {
+                screen.draw(&model, &options.appearance).map_err(TuiError::Terminal)?;
+                dirty = false;
+                next_frame = Instant::now() + FRAME;
+                None
+            }
+            Some(update) = updates.recv() => Some(update),
+            _ = ticks.tick() => Some(Event::Tick),
+        };
+        let Some(event) = event else { continue };
+        for effect in model.update(event, now_ms()) {
+            match effect {
+                Effect::FetchSeries { trial_id } => connection.fetch_series(trial_id),
+                Effect::Send { command, sweep } => connection.send(command, sweep),
+                Effect::Exit(exit) => return Ok(exit),
+            }
+        }
+        dirty |= model.take_changed();
+    }
+}
+
+fn terminal_event(event: TerminalEvent) -> Option<Event> {
+    match event {
+        TerminalEvent::Key(key) if key.kind != KeyEventKind::Release => Some(Event::Key(key)),
+        TerminalEvent::Resize(..) => Some(Event::Resize),
+        _ => None,
+    }
+}

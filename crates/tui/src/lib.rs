@@ -1,0 +1,33 @@
+//! The terminal dashboard, and its plain-text twin for pipes and logs.
+//!
+//! `model` folds updates, keys and ticks (pure), `view_model` says what is to be seen as plain
+//! values (pure), `view` and `screens` draw it, and thin loops do the rest: `link` talks to the
+//! coordinator, `terminal` to the terminal, [`dashboard`] and [`follow_plain`] to both.
+
+#[cfg(test)]
+extern crate self as bitsweep_tui;
+
+mod clock;
+mod dashboard;
+mod error;
+#[cfg(test)]
+#[path = "../tests/fixture/mod.rs"]
+mod fixture;
+mod keys;
+mod link;
+mod model;
+mod plain;
+mod screens;
+mod screenshot;
+mod terminal;
+mod theme;
+mod view;
+mod view_model;
+
+pub use dashboard::{DashboardOptions, dashboard};
+pub use error::TuiError;
+pub use model::{Command, Effect, Event, Exit, LeaveQuestion, Link, Model};
+pub use plain::{PlainOptions, PlainPrinter, Summary, follow_plain};
+pub use screenshot::screenshot;
+pub use theme::{Appearance, ColourDepth};
+pub use view::draw;

@@ -1,0 +1,60 @@
+//! The loop around the printer.
+
+use std::io::Write;
+
+use jiff::tz::TimeZone;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::printer::{PlainPrinter, Summary};
+use crate::clock::now_ms;
+use crate::error::TuiError;
+use crate::link::{Connection, Target};
+use crate::model::{LeaveQuestion, Model};
+
+/// Updates that wait for the printer.
+const EVENTS: usize = 1024;
+
+/// What is followed, and how it is printed.
+#[derive(Clone, Debug)]
+pub struct PlainOptions {
+    /// Coordinator, `host:port` or `http://host:port`.
+    pub address: String,
+    /// Id, prefix of an id or name; `None`: the newest sweep.
+    pub sweep: Option<String>,
+    /// Whether characters beyond ASCII may be printed.
+    pub unicode: bool,
+    /// Clock times are printed in this zone.
+    pub zone: TimeZone,
+}
+
+/// Prints a line per epoch and per change of a trial until the sweep ends, then the comparison.
+/// After `shutdown` it prints the comparison as it stands and returns.
+///
+/// # Errors
+/// When nobody answers at first, the coordinator refuses, or `out` cannot be written.
+pub async fn follow_plain(
+    options: PlainOptions,
+    out: &mut (dyn Write + Send),
+    shutdown: CancellationToken,
+) -> Result<Summary, TuiError> {
+    let (sender, mut updates) = mpsc::channel(EVENTS);
+    let target = Target { address: options.address, sweep: options.sweep };
+    let _connection = Connection::open(target, sender).await?;
+    let mut model = Model::new(LeaveQuestion::Plain, now_ms());
+    let mut printer = PlainPrinter::new(options.unicode, options.zone);
+    loop {
+        let event = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => None,
+            event = updates.recv() => event,
+        };
+        let Some(event) = event else { break };
+        model.update(event, now_ms());
+        printer.print(&model, out).map_err(TuiError::Output)?;
+        if PlainPrinter::is_over(&model) {
+            break;
+        }
+    }
+    printer.finish(&model, out).map_err(TuiError::Output)
+}

@@ -1,0 +1,48 @@
+//! Which trial is chosen, and which is next to it.
+
+use bitsweep_sweep::TrialName;
+
+use super::grid::{Grid, index};
+use crate::model::action::Direction;
+use crate::model::sweep::Sweep;
+use crate::model::trial::{Trial, TrialState};
+
+/// The trial that is chosen while the user chose none: what has been running longest, otherwise
+/// what ended last, otherwise the first.
+pub(crate) fn automatic(sweep: &Sweep) -> Option<&Trial> {
+    let running = sweep
+        .trials
+        .iter()
+        .filter(|t| t.state == TrialState::Running)
+        .min_by_key(|t| t.newest_attempt().map(|a| a.started_ms));
+    let ended = || {
+        let ended = |t: &&Trial| t.newest_attempt().is_some_and(|a| a.ended_ms.is_some());
+        let at = |t: &&Trial| t.newest_attempt().and_then(|a| a.ended_ms);
+        sweep.trials.iter().filter(ended).max_by_key(at)
+    };
+    running.or_else(ended).or(sweep.trials.first())
+}
+
+/// The nearest trial in a direction of the matrix; `None` at its edge.
+pub(crate) fn neighbour(
+    sweep: &Sweep,
+    from: &TrialName,
+    direction: Direction,
+) -> Option<TrialName> {
+    let grid = Grid::of(sweep);
+    let (mut row, mut column) = grid.place(index(sweep, from)?)?;
+    loop {
+        match direction {
+            Direction::Up => row = row.checked_sub(1)?,
+            Direction::Down => row += 1,
+            Direction::Left => column = column.checked_sub(1)?,
+            Direction::Right => column += 1,
+        }
+        if row >= grid.rows.len() || column >= grid.columns.len() {
+            return None;
+        }
+        if let Some(trial) = grid.at(row, column) {
+            return Some(sweep.trials[trial].spec.name.clone());
+        }
+    }
+}
