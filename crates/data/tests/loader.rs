@@ -1,0 +1,94 @@
+//! Batches do not depend on how they are made.
+
+use std::sync::Arc;
+
+use bitsweep_data::{Augmentation, Batch, Loader, LoaderOptions, Normalization, open};
+
+fn loader(threads: usize, change: impl FnOnce(&mut LoaderOptions)) -> Loader {
+    let dataset = open("fashion-mnist-mini", None).expect("embedded").train.balanced_subset(103);
+    let mut options = LoaderOptions {
+        batch_size: 10,
+        resolution: 30,
+        normalization: Normalization::of(&dataset),
+        augmentation: Some(Augmentation { flip: true, crop_padding: 2 }),
+        seed: 5,
+        shuffle: true,
+        drop_last: false,
+        threads,
+        prefetch: 2,
+    };
+    change(&mut options);
+    Loader::new(Arc::new(dataset), options).expect("fits")
+}
+
+fn all(loader: &Loader, epoch: u32, from: usize) -> Vec<Batch> {
+    loader.epoch(epoch, from).collect()
+}
+
+#[test]
+fn batches_are_the_same_for_any_number_of_threads() {
+    let expected = all(&loader(0, |_| ()), 2, 0);
+    assert_eq!(expected.len(), 11);
+    assert_eq!(expected[10].labels.len(), 3);
+    assert_eq!(expected[0].images.len(), 10 * 30 * 30);
+    for threads in [1, 2, 5, 40] {
+        assert_eq!(all(&loader(threads, |_| ()), 2, 0), expected, "{threads} threads");
+    }
+}
+
+#[test]
+fn an_epoch_resumed_in_its_middle_goes_on_as_the_whole_one() {
+    let whole = all(&loader(2, |_| ()), 3, 0);
+    for from in [1, 4, 10] {
+        assert_eq!(all(&loader(3, |_| ()), 3, from), whole[from..], "from {from}");
+    }
+    assert!(all(&loader(2, |_| ()), 3, 11).is_empty());
+}
+
+#[test]
+fn epochs_differ_and_file_order_does_not() {
+    let shuffled = loader(1, |_| ());
+    assert_ne!(all(&shuffled, 1, 0), all(&shuffled, 2, 0));
+    let plain = loader(1, |options| {
+        options.shuffle = false;
+        options.augmentation = None;
+    });
+    assert_eq!(all(&plain, 1, 0), all(&plain, 2, 0));
+}
+
+#[test]
+fn the_last_short_batch_can_be_left_out_unless_it_is_the_only_one() {
+    assert_eq!(loader(0, |o| o.drop_last = true).batches_per_epoch(), 10);
+    let single = loader(0, |options| {
+        options.drop_last = true;
+        options.batch_size = 500;
+    });
+    assert_eq!(single.batches_per_epoch(), 1);
+    assert_eq!(all(&single, 1, 0)[0].labels.len(), 103);
+}
+
+#[test]
+fn an_epoch_can_be_left_early() {
+    let loader = loader(3, |_| ());
+    for _ in 0..20 {
+        assert_eq!(loader.epoch(1, 0).take(2).count(), 2);
+    }
+}
+
+#[test]
+fn images_larger_than_the_resolution_are_refused() {
+    let dataset = Arc::new(open("fashion-mnist-mini", None).expect("embedded").validation);
+    let options = LoaderOptions {
+        batch_size: 10,
+        resolution: 16,
+        normalization: Normalization::of(&dataset),
+        augmentation: None,
+        seed: 0,
+        shuffle: false,
+        drop_last: false,
+        threads: 0,
+        prefetch: 1,
+    };
+    let message = Loader::new(dataset, options).err().expect("refused").to_string();
+    assert!(message.contains("28×28") && message.contains("at least 28"), "{message}");
+}
