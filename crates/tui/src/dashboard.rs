@@ -6,35 +6,19 @@ use crossterm::event::{Event as TerminalEvent, EventStream, KeyEventKind};
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
-use tokio_util::sync::CancellationToken;
 
 use crate::clock::now_ms;
 use crate::error::TuiError;
 use crate::link::{Connection, Target};
-use crate::model::{Effect, Event, Exit, LeaveQuestion, Model};
+use crate::model::{Effect, Event, Exit, Model};
+use crate::options::DashboardOptions;
 use crate::terminal::Screen;
-use crate::theme::Appearance;
 use crate::view_model::mark::SPINNER_MS;
 
 /// At most thirty frames a second.
 const FRAME: Duration = Duration::from_millis(33);
 /// Updates that wait for the model; a slow terminal holds the stream back rather than memory.
 const EVENTS: usize = 1024;
-
-/// What is shown, and how.
-#[derive(Clone, Debug)]
-pub struct DashboardOptions {
-    /// Coordinator, `host:port` or `http://host:port`.
-    pub address: String,
-    /// Id, prefix of an id or name; `None`: the newest sweep.
-    pub sweep: Option<String>,
-    /// What leaving asks.
-    pub leave: LeaveQuestion,
-    /// What the terminal can show.
-    pub appearance: Appearance,
-    /// Closes the dashboard from outside.
-    pub shutdown: CancellationToken,
-}
 
 /// Shows the dashboard until the user leaves it. A sweep that ends stays on screen.
 ///
@@ -54,12 +38,12 @@ pub async fn dashboard(options: DashboardOptions) -> Result<Exit, TuiError> {
     loop {
         let event = tokio::select! {
             biased;
-            () = options.shutdown.cancelled() => return Ok(Exit::Left),
+            () = options.shutdown.cancelled() => return Ok(model.closed(Exit::StopRequested)),
             key = keys.next() => match key {
                 Some(Ok(event)) => terminal_event(event),
                 Some(Err(error)) => return Err(TuiError::Terminal(error)),
                 // The terminal is gone.
-                None => return Ok(Exit::Left),
+                None => return Ok(model.closed(Exit::KeepRunning)),
             },
             () = sleep_until(next_frame), if dirty => {
                 screen.draw(&model, &options.appearance).map_err(TuiError::Terminal)?;

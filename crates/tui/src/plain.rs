@@ -5,5 +5,5 @@ mod news;
 mod printer;
 mod table;
 
-pub use follow::{PlainOptions, follow_plain};
+pub use follow::follow_plain;
 pub use printer::{PlainPrinter, Summary};

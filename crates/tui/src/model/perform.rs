@@ -108,13 +108,21 @@ impl Model {
     }
 
     fn leave(&mut self) -> Vec<Effect> {
-        let over = self.sweep.as_ref().is_some_and(|s| s.state != SweepState::Active);
-        match self.leave {
-            LeaveQuestion::AskStop if !over => {
-                self.overlay = Overlay::Leaving;
-                Vec::new()
-            }
-            LeaveQuestion::AskStop | LeaveQuestion::Plain => vec![Effect::Exit(Exit::Left)],
+        if self.holds_sweep() {
+            self.overlay = Overlay::Leaving;
+            return Vec::new();
         }
+        vec![Effect::Exit(Exit::Left)]
+    }
+
+    /// Whether a sweep that is not over lives with the dashboard.
+    fn holds_sweep(&self) -> bool {
+        let over = self.sweep.as_ref().is_some_and(|s| s.state != SweepState::Active);
+        self.leave == LeaveQuestion::AskStop && !over
+    }
+
+    /// How the dashboard was left when nobody could be asked: `otherwise` where it holds a sweep.
+    pub(crate) fn closed(&self, otherwise: Exit) -> Exit {
+        if self.holds_sweep() { otherwise } else { Exit::Left }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 
-use jiff::tz::TimeZone;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -11,22 +10,10 @@ use crate::clock::now_ms;
 use crate::error::TuiError;
 use crate::link::{Connection, Target};
 use crate::model::{LeaveQuestion, Model};
+use crate::options::DashboardOptions;
 
 /// Updates that wait for the printer.
 const EVENTS: usize = 1024;
-
-/// What is followed, and how it is printed.
-#[derive(Clone, Debug)]
-pub struct PlainOptions {
-    /// Coordinator, `host:port` or `http://host:port`.
-    pub address: String,
-    /// Id, prefix of an id or name; `None`: the newest sweep.
-    pub sweep: Option<String>,
-    /// Whether characters beyond ASCII may be printed.
-    pub unicode: bool,
-    /// Clock times are printed in this zone.
-    pub zone: TimeZone,
-}
 
 /// Prints a line per epoch and per change of a trial until the sweep ends, then the comparison.
 /// After `shutdown` it prints the comparison as it stands and returns.
@@ -34,7 +21,7 @@ pub struct PlainOptions {
 /// # Errors
 /// When nobody answers at first, the coordinator refuses, or `out` cannot be written.
 pub async fn follow_plain(
-    options: PlainOptions,
+    options: DashboardOptions,
     out: &mut (dyn Write + Send),
     shutdown: CancellationToken,
 ) -> Result<Summary, TuiError> {
@@ -42,7 +29,7 @@ pub async fn follow_plain(
     let target = Target { address: options.address, sweep: options.sweep };
     let _connection = Connection::open(target, sender).await?;
     let mut model = Model::new(LeaveQuestion::Plain, now_ms());
-    let mut printer = PlainPrinter::new(options.unicode, options.zone);
+    let mut printer = PlainPrinter::new(options.appearance.unicode, options.appearance.zone);
     loop {
         let event = tokio::select! {
             biased;

@@ -34,12 +34,18 @@ fn distance(a: (u8, u8, u8), b: (u8, u8, u8)) -> u32 {
 /// xterm's colour cube (16 to 231) and grey ramp (232 to 255).
 fn indexed(colour: (u8, u8, u8)) -> u8 {
     const LEVELS: [u8; 6] = [0, 95, 135, 175, 215, 255];
-    let cube = (0u8..216).map(|i| {
-        let level = |n: u8| LEVELS[usize::from(n % 6)];
-        (16 + i, (level(i / 36), level(i / 6), level(i)))
-    });
-    let greys = (0u8..24).map(|i| (232 + i, (8 + 10 * i, 8 + 10 * i, 8 + 10 * i)));
-    cube.chain(greys).min_by_key(|(_, c)| distance(*c, colour)).map_or(7, |(index, _)| index)
+    // Distance is a sum over channels, so that each channel has its own nearest level.
+    let level = |c: u8| (0..6).min_by_key(|&i| LEVELS[i].abs_diff(c)).unwrap_or(0);
+    let (r, g, b) = (level(colour.0), level(colour.1), level(colour.2));
+    let cube = (LEVELS[r], LEVELS[g], LEVELS[b]);
+    let mean = (3 * u16::from(colour.0) + 6 * u16::from(colour.1) + u16::from(colour.2)) / 10;
+    let step = (mean.saturating_sub(3) / 10).min(23) as u8;
+    let grey = 8 + 10 * step;
+    if distance((grey, grey, grey), colour) < distance(cube, colour) {
+        232 + step
+    } else {
+        (16 + 36 * r + 6 * g + b) as u8
+    }
 }
 
 fn sixteen(colour: (u8, u8, u8)) -> Color {
@@ -66,6 +72,9 @@ mod tests {
         assert_eq!(indexed((255, 255, 255)), 231);
         assert_eq!(indexed((128, 128, 128)), 244);
         assert_eq!(indexed((95, 175, 215)), 74);
+        assert_eq!(indexed((0, 0, 0)), 16);
+        assert_eq!(indexed((238, 238, 238)), 255);
+        assert_eq!(indexed((8, 8, 8)), 232);
         assert_eq!(sixteen((213, 94, 0)), Color::Red);
         assert_eq!(sixteen((0, 158, 115)), Color::Green);
         assert_eq!(nearest(Color::Rgb(1, 2, 3), ColourDepth::None), Color::Reset);

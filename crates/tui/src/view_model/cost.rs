@@ -6,27 +6,27 @@ use crate::model::sweep::Sweep;
 use crate::model::trial::{Trial, TrialState};
 
 /// Seconds a training image takes, its share of evaluation included, as measured on one trial.
-struct Measured {
+struct Measured<'a> {
+    trial: &'a Trial,
     network: Network,
     is_full_precision: bool,
     seconds_per_image: f64,
-    multiply_accumulates: Option<f64>,
 }
 
 /// Measured speeds of a sweep.
 pub(crate) struct Costs<'a> {
     sweep: &'a Sweep,
-    measured: Vec<Measured>,
+    measured: Vec<Measured<'a>>,
 }
 
 impl<'a> Costs<'a> {
     pub(crate) fn measure(sweep: &'a Sweep) -> Self {
         let measured = sweep.trials.iter().filter_map(|trial| {
             Some(Measured {
+                trial,
                 network: trial.spec.model.network,
                 is_full_precision: trial.spec.bits.is_full(),
                 seconds_per_image: seconds_per_image(trial, train_images(sweep, trial)?)?,
-                multiply_accumulates: multiply_accumulates(trial),
             })
         });
         Self { sweep, measured: measured.collect() }
@@ -53,17 +53,16 @@ impl<'a> Costs<'a> {
     fn seconds_per_image(&self, trial: &Trial) -> Option<f64> {
         let network = trial.spec.model.network;
         let full = trial.spec.bits.is_full();
-        let kin = |same: &dyn Fn(&Measured) -> bool| {
+        let kin = |same: &dyn Fn(&Measured<'_>) -> bool| {
             mean(self.measured.iter().filter(|m| same(m)).map(|m| m.seconds_per_image))
         };
         kin(&|m| m.network == network && m.is_full_precision == full)
             .or_else(|| kin(&|m| m.network == network))
             .or_else(|| {
                 let own = multiply_accumulates(trial)?;
-                let ratios = self
-                    .measured
-                    .iter()
-                    .filter_map(|m| m.multiply_accumulates.map(|macs| m.seconds_per_image / macs));
+                let ratios = self.measured.iter().filter_map(|m| {
+                    multiply_accumulates(m.trial).map(|macs| m.seconds_per_image / macs)
+                });
                 Some(mean(ratios)? * own)
             })
     }
