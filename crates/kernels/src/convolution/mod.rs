@@ -114,8 +114,9 @@ pub enum Algorithm {
     /// Winograd's F(4x4, 3x3) for forward pass and input gradient wherever it computes them: 3x3
     /// kernels, stride 1, padding at most 2. All else, weight gradients too, is [`Direct`].
     ///
-    /// Rounding errors are about ten times larger, up to some 1e-5 of the largest sum of magnitudes
-    /// of products. Whether that is faster depends on the shape:
+    /// Rounding errors are about five times larger on average and ten at most: with 32 to 128
+    /// channels, a root mean square of 1e-6 to 2e-6 and a largest error of 2e-5 of the outputs' root
+    /// mean square were measured. Whether it is faster depends on the shape:
     /// [`winograd_pays`](ConvolutionShape::winograd_pays).
     ///
     /// [`Direct`]: Algorithm::Direct
