@@ -80,7 +80,7 @@ pub(crate) fn outcomes(reports: &[TrialReport]) -> Vec<TrialOutcome<'_>> {
 /// A table of trials with state, progress, top-1 and gap.
 pub(crate) fn trial_table(snapshot: &v1::SweepSnapshot) -> anyhow::Result<Table> {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
+    table.load_style(presets::NOTHING);
     table.set_header(["trial", "state", "epochs", "top-1 %", "gap", "attempts"]);
     for report in trial_reports(snapshot)? {
         let done = report.status.epochs.last().map_or(0, |epoch| epoch.epoch);

@@ -130,7 +130,7 @@ fn size_table(plan: &Plan) -> Result<Table, Failure> {
 
 fn plain_table() -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
+    table.load_style(presets::NOTHING);
     table
 }
 

@@ -37,7 +37,7 @@ pub(crate) async fn run(arguments: &cli::Run) -> Result<Ending, Failure> {
     let address = running.address();
     let mut client = state::client(&address).await?;
     let submitted = submit::send(&mut client, &source, arguments.fresh).await?;
-    running.only(&submitted.sweep_id);
+    running.only(&submitted.sweep_id).await;
 
     let ending = if prepare(&mut client, &submitted).await? {
         let (workers, threads) = size(arguments, source.plan.chains());
@@ -105,6 +105,7 @@ impl Here<'_> {
         let mut options = DashboardOptions::new(self.address.to_owned());
         options.sweep = Some(self.sweep.to_owned());
         options.leave = LeaveQuestion::AskStop;
+        options.shutdown = self.stop.clone();
         let exit = bitsweep_tui::dashboard(options).await.map_err(anyhow::Error::from)?;
         match exit {
             Exit::Left => finished(self.address, self.sweep).await,

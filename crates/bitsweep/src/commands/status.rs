@@ -32,7 +32,7 @@ async fn all(client: &mut crate::state::Client, as_json: bool) -> Result<(), Fai
         return Ok(());
     }
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
+    table.load_style(presets::NOTHING);
     table.set_header(["sweep", "state", "trials", "finished", "running", "failed"]);
     for sweep in &list.sweeps {
         table.add_row([

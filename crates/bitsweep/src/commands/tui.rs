@@ -18,6 +18,7 @@ pub(crate) async fn run(arguments: &cli::Tui) -> Result<Ending, Failure> {
     let mut options = DashboardOptions::new(reached.address.clone());
     options.sweep = arguments.sweep.clone();
     options.leave = LeaveQuestion::Plain;
+    options.shutdown = crate::signals::stop_on_signal()?;
     let left = bitsweep_tui::dashboard(options).await.map_err(anyhow::Error::from);
     reached.close().await?;
     left?;
