@@ -14,6 +14,9 @@ mod value;
 mod view;
 mod worker;
 
+#[cfg(test)]
+mod tests;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
