@@ -5,6 +5,7 @@ mod links;
 mod random;
 mod restart;
 mod scene;
+mod world;
 
 use bitsweep_sweep::{AttemptEnd, SweepId};
 
