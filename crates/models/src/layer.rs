@@ -1,6 +1,6 @@
 //! The layers networks are made of.
 
-use bitsweep_qil::{BatchStatistics, batch_norm, conv2d};
+use bitsweep_qil::{BatchStatistics, batch_norm, conv2d, scale_and_shift};
 use burn::tensor::{Device, Tensor};
 
 use crate::init::Initializer;
@@ -250,11 +250,7 @@ impl BatchNorm {
                 let factor =
                     self.scale.clone() / (self.variance.clone() + f64::from(EPSILON)).sqrt();
                 let summand = self.shift.clone() - self.mean.clone() * factor.clone();
-                let mut output = input * factor.unsqueeze() + summand.unsqueeze();
-                if let Some(residual) = residual {
-                    output = output + residual;
-                }
-                if relu { burn::tensor::activation::relu(output) } else { output }
+                scale_and_shift(input, factor, summand, residual, relu)
             }
         }
     }
@@ -262,7 +258,10 @@ impl BatchNorm {
     /// Moves the running statistics by `momentum` towards the batch's, the variance unbiased as in PyTorch.
     fn follow(&mut self, batch: BatchStatistics, rows: usize, momentum: f64) {
         let unbiased = rows as f64 / (rows as f64 - 1.0).max(1.0);
-        let blend = |old: Tensor<1>, new: Tensor<1>| old * (1.0 - momentum) + new * momentum;
+        let blend = |old: Tensor<1>, new: Tensor<1>| {
+            // A first batch takes the place of whatever was there, NaN too.
+            if momentum == 1.0 { new } else { old * (1.0 - momentum) + new * momentum }
+        };
         self.mean = blend(self.mean.clone(), batch.mean.detach()).detach();
         self.variance = blend(self.variance.clone(), batch.variance.detach() * unbiased).detach();
     }

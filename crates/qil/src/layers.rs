@@ -58,7 +58,8 @@ pub struct BatchStatistics {
     pub variance: Tensor<1>,
 }
 
-/// Batch-norm with the batch's own statistics over all but the last axis, then the residual, then ReLU.
+/// Batch-norm with the batch's own statistics over all but the last axis (Ioffe and Szegedy 2015), then
+/// the residual, then ReLU: always behind a residual, otherwise if `relu` asks for it.
 pub fn batch_norm(
     input: Tensor<4>,
     scale: Tensor<1>,
@@ -84,6 +85,26 @@ pub fn batch_norm(
         variance: Tensor::from_dispatch(variance),
     };
     (Tensor::from_dispatch(output), statistics)
+}
+
+/// `input · scale + shift`, one value per channel of `[n, h, w, c]`, then the residual, then ReLU: always
+/// behind a residual, otherwise if `relu` asks for it. Batch-norm with fixed statistics.
+pub fn scale_and_shift(
+    input: Tensor<4>,
+    scale: Tensor<1>,
+    shift: Tensor<1>,
+    residual: Option<Tensor<4>>,
+    relu: bool,
+) -> Tensor<4> {
+    let (input, scale, shift) =
+        (input.into_dispatch(), scale.into_dispatch(), shift.into_dispatch());
+    Tensor::from_dispatch(match residual {
+        Some(residual) => {
+            let residual = residual.into_dispatch();
+            Dispatch::fused_scale_and_shift_residual(input, scale, shift, residual)
+        }
+        None => Dispatch::fused_scale_and_shift(input, scale, shift, relu),
+    })
 }
 
 /// Maximum over windows of `[n, h, w, c]`.

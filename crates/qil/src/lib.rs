@@ -14,7 +14,7 @@ mod statistics;
 pub use interval::{GAMMA_RANGE, Interval, activation_levels, project_gamma, weight_levels};
 pub use layers::{
     BatchStatistics, batch_norm, conv2d, global_average_pool, max_pool2d, quantize_activations,
-    quantize_weights,
+    quantize_weights, scale_and_shift,
 };
 pub use search::{search_activations, search_weights};
 pub use statistics::{HISTOGRAM_BINS, WeightStatistics, weight_statistics, zero_threshold};

@@ -3,6 +3,9 @@
 //! For each candidate interval the error Σ(v − a·v̄)² is taken at its best scale a in closed form, since
 //! the batch-norm behind a layer undoes any constant factor. Minimising it is the same as maximising
 //! ⟨v, v̄⟩² / ⟨v̄, v̄⟩. Both ends are searched. No constant is involved but the grid.
+//!
+//! A single level (2-bit weights) is one threshold, the interval's middle, and says nothing about the
+//! width. The widest interval is taken, from 0: only weights inside an interval receive gradients.
 
 use crate::interval::Interval;
 
@@ -29,7 +32,8 @@ pub fn search_activations(values: &[f32], levels: u32) -> Interval {
 
 fn search(values: impl Iterator<Item = f32>, levels: u32) -> Interval {
     let positive: Vec<f32> = values.filter(|v| v.is_finite() && *v > 0.0).collect();
-    let stride = positive.len().div_ceil(SAMPLE).max(1);
+    // Odd, so that a stride never picks the same few of a power of two of channels.
+    let stride = positive.len().div_ceil(SAMPLE) | 1;
     let sample: Vec<f32> = positive.into_iter().step_by(stride).collect();
     if sample.is_empty() {
         return Interval::up_to(1.0);
@@ -37,10 +41,11 @@ fn search(values: impl Iterator<Item = f32>, levels: u32) -> Interval {
     let squares: f64 = sample.iter().map(|v| f64::from(*v).powi(2)).sum();
     let rms = (squares / sample.len() as f64).sqrt() as f32;
 
+    let lowers = if levels == 1 { 1 } else { LOWER.1 };
     let mut best = (f64::NEG_INFINITY, Interval::up_to(rms));
     for i in 0..UPPER.2 {
         let upper = rms * (UPPER.0 + (UPPER.1 - UPPER.0) * i as f32 / (UPPER.2 - 1) as f32);
-        for j in 0..LOWER.1 {
+        for j in 0..lowers {
             let lower = upper * LOWER.0 * j as f32 / (LOWER.1 - 1) as f32;
             let likeness = likeness(&sample, lower, upper, levels as f32);
             if likeness > best.0 {
@@ -72,8 +77,7 @@ fn likeness(sample: &[f32], lower: f32, upper: f32, levels: f32) -> f64 {
 mod tests {
     use super::*;
 
-    /// Standard normal values by the inverse-error-function-free way: sums of uniforms would be too
-    /// light in the tails, so Box–Muller on a low-discrepancy grid.
+    /// Standard normal values: Box–Muller on a low-discrepancy grid.
     fn gaussian(count: usize) -> Vec<f32> {
         (0..count)
             .map(|i| {
@@ -101,6 +105,7 @@ mod tests {
         // Ternary weights depend on the center alone: |w| = c is the threshold; best near 0.60 rms.
         let found = search_weights(&gaussian(8192), 1);
         assert!((found.center - 0.60).abs() < 0.06, "{found:?}");
+        assert_eq!(found.center, found.half_width);
     }
 
     #[test]
@@ -123,6 +128,21 @@ mod tests {
             3.0,
         );
         assert!(explained / energy > 0.999, "{found:?} explains {}", explained / energy);
+    }
+
+    #[test]
+    fn many_values_are_thinned_over_all_channels() {
+        // Channel 0 of 64 is a thousand times larger. A sample of it alone would find its scale.
+        let count = 64 * 4 * SAMPLE;
+        let values: Vec<f32> = gaussian(count)
+            .into_iter()
+            .enumerate()
+            .map(|(i, v)| if i % 64 == 0 { 1000.0 } else { v })
+            .collect();
+        let positive = search_weights(&values, 7);
+        // Root mean square of the mixture: 1000 / 8.
+        let end = positive.center + positive.half_width;
+        assert!(end <= 6.1 * 125.0, "{positive:?}");
     }
 
     #[test]

@@ -48,6 +48,20 @@ pub(super) fn normalize<B: HostBackend>(
     (B::tensor(output, &shape_of::<B>(input)), statistics)
 }
 
+/// Fixed factors and summands, one each a channel, then the epilogue.
+fn scale_and_shift<B: HostBackend>(
+    input: FloatTensor<B>,
+    scale: FloatTensor<B>,
+    shift: FloatTensor<B>,
+    epilogue: Epilogue<'_>,
+) -> FloatTensor<B> {
+    let [input, scale, shift] = [input, scale, shift].map(B::dense);
+    let mut output = vec![0.0; B::values(&input).len()];
+    let (factors, summands) = (B::values(&scale), B::values(&shift));
+    batch_norm::apply(B::values(&input), factors, summands, epilogue, &mut output);
+    B::tensor(output, &shape_of::<B>(&input))
+}
+
 /// Statistics as tensors.
 pub(super) fn statistics_tensors<B: HostBackend>(
     statistics: &BatchStatistics,
@@ -150,6 +164,26 @@ impl FusedOps for Flex {
             normalize::<Self>(&Self::dense(input), &scale, &shift, epsilon, epilogue);
         let (mean, variance) = statistics_tensors::<Self>(&statistics);
         (output, mean, variance)
+    }
+
+    fn fused_scale_and_shift(
+        input: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        relu: bool,
+    ) -> FloatTensor<Self> {
+        scale_and_shift::<Self>(input, scale, shift, Epilogue { residual: None, relu })
+    }
+
+    fn fused_scale_and_shift_residual(
+        input: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        residual: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let residual = Self::dense(residual);
+        let epilogue = Epilogue { residual: Some(Self::values(&residual)), relu: true };
+        scale_and_shift::<Self>(input, scale, shift, epilogue)
     }
 
     fn fused_max_pool(

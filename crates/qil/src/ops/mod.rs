@@ -10,7 +10,8 @@ mod forward;
 
 use bitsweep_kernels::convolution::ConvolutionShape;
 use bitsweep_kernels::pool::MaxPoolShape;
-use burn::backend::{Backend, backend_extension, tensor::FloatTensor};
+use burn::backend::{Backend, TensorMetadata, backend_extension, tensor::FloatTensor};
+use burn::tensor::Shape;
 
 /// Operations on NHWC activations, without gradients.
 #[backend_extension(Flex, Autodiff)]
@@ -56,6 +57,31 @@ pub(crate) trait FusedOps: Backend {
         residual: FloatTensor<Self>,
         epsilon: f32,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    /// `input · scale + shift`, a value a channel, then ReLU if asked. This body serves gradients too:
+    /// evaluation rarely asks for them.
+    fn fused_scale_and_shift(
+        input: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        relu: bool,
+    ) -> FloatTensor<Self> {
+        let channels = Shape::from([1, 1, 1, scale.shape().num_elements()]);
+        let output = Self::float_mul(input, Self::float_reshape(scale, channels.clone()));
+        let output = Self::float_add(output, Self::float_reshape(shift, channels));
+        if relu { Self::relu(output) } else { output }
+    }
+
+    /// As `fused_scale_and_shift`, then adds `residual`, then ReLU.
+    fn fused_scale_and_shift_residual(
+        input: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        residual: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let output = Self::fused_scale_and_shift(input, scale, shift, false);
+        Self::relu(Self::float_add(output, residual))
+    }
 
     fn fused_max_pool(
         input: FloatTensor<Self>,
