@@ -175,6 +175,10 @@ fn the_slot_of_a_cancelled_attempt_is_free_when_its_process_is_gone() {
     assert!(scene.has(|c| matches!(c, Command::CancelAttempt { .. })), "it is told again");
     scene.heartbeat("w", &[]);
     assert_eq!(scene.assigned(), ["a#2@w"]);
+    scene.cancel();
+    scene.resume();
+    scene.end(&attempt("a", 2), AttemptEnd::Cancelled);
+    assert_eq!(scene.assigned(), ["a#3@w"]);
 }
 
 #[test]

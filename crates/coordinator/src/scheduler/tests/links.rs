@@ -1,8 +1,8 @@
 //! Leases, silence, and workers that come back.
 
-use bitsweep_sweep::AttemptEnd;
+use bitsweep_sweep::{AttemptEnd, SweepId};
 
-use super::scene::{Scene, attempt, id};
+use super::scene::{Scene, attempt, id, plan};
 use super::{CHAIN, SINGLE};
 use crate::scheduler::{Command, Liveness, TrialState};
 
@@ -177,4 +177,20 @@ fn liveness_follows_silence() {
     assert_eq!(scene.liveness("w"), Liveness::Silent);
     scene.wait(30_001);
     assert_eq!(scene.liveness("w"), Liveness::Lost);
+}
+
+#[test]
+fn an_attempt_whose_slot_was_given_away_is_not_revived() {
+    let mut scene = Scene::new(SINGLE, 3);
+    scene.worker("w", 1);
+    let other = SweepId::new("other");
+    scene.scheduler.submit(&other, &plan(SINGLE, 1), 0);
+    scene.scheduler.only(Some(other), 0);
+    scene.now = 30_000;
+    scene.heartbeat("w", &[]);
+    assert_eq!(scene.assigned(), ["a#1@w"]);
+    scene.heartbeat("w", &[attempt("a", 1)]);
+    assert!(scene.has(|c| matches!(c, Command::CancelAttempt { .. })));
+    assert_eq!(scene.state("a"), TrialState::Ready);
+    assert!(!scene.scheduler.accepts(&attempt("a", 1)), "it was told to stop");
 }
