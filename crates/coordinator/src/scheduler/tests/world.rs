@@ -149,7 +149,8 @@ impl World {
     pub(super) fn end(&mut self, index: usize, nth: usize, end: AttemptEnd) {
         if let Some(attempt) = self.held(index, nth) {
             self.processes[index].held.remove(&attempt);
-            if end == AttemptEnd::Drained {
+            // A refused report tells nothing of its worker either; the message Draining does.
+            if end == AttemptEnd::Drained && self.scheduler.accepts(&attempt) {
                 self.processes[index].is_draining = true;
             }
             self.report_end(&attempt, end);
