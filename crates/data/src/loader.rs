@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{Builder, JoinHandle};
 
 use crate::dataset::Dataset;
 use crate::error::DataError;
@@ -102,23 +103,26 @@ impl Loader {
         let work = Arc::new(Work { shared: Arc::clone(shared), order, epoch });
         let end = self.batches_per_epoch();
         let threads = shared.options.threads.min(end.saturating_sub(from));
-        let receivers = (0..threads)
-            .map(|thread| {
-                let (sender, receiver) = sync_channel(shared.options.prefetch.max(1));
-                let work = Arc::clone(&work);
-                std::thread::spawn(move || work.prepare(from + thread, end, threads, &sender));
-                receiver
-            })
-            .collect();
-        Epoch { work, receivers, from, next: from, end }
+        let mut epoch =
+            Epoch { work, receivers: Vec::new(), handles: Vec::new(), from, next: from, end };
+        for thread in 0..threads {
+            let (sender, receiver) = sync_channel(shared.options.prefetch.max(1));
+            let work = Arc::clone(&epoch.work);
+            let prepare = move || work.prepare(from + thread, end, threads, &sender);
+            // A thread that the system refuses leaves its batches to the caller, as one that died.
+            epoch.handles.extend(Builder::new().name(format!("loader-{thread}")).spawn(prepare));
+            epoch.receivers.push(receiver);
+        }
+        epoch
     }
 }
 
-/// The batches of one epoch, in order.
+/// The batches of one epoch, in order. Dropping it ends its threads.
 pub struct Epoch {
     work: Arc<Work>,
     /// Thread t prepares batches `from + t`, `from + t + threads`, and so on.
     receivers: Vec<Receiver<Batch>>,
+    handles: Vec<JoinHandle<()>>,
     from: usize,
     next: usize,
     end: usize,
@@ -139,6 +143,17 @@ impl Iterator for Epoch {
         let thread = (index - self.from) % self.receivers.len();
         // A thread that died left its batches undone; the caller's own work is the same.
         Some(self.receivers[thread].recv().unwrap_or_else(|_| self.work.batch(index)))
+    }
+}
+
+impl Drop for Epoch {
+    fn drop(&mut self) {
+        // Nobody listens from here on, so that a thread ends with the batch it is at.
+        self.receivers.clear();
+        for handle in self.handles.drain(..) {
+            // One that panicked has said so on standard error and holds nothing any more.
+            let _ = handle.join();
+        }
     }
 }
 

@@ -183,7 +183,13 @@ mod tests {
         let flips = all.iter().filter(|c| c.flip).count();
         assert!((190..310).contains(&flips), "{flips}");
         assert!((0..500).any(|i| augmentation.choose(3, 2, i) != all[i as usize]));
+        // A resumed trial continues in these, so that no version may change them.
+        let golden = GOLDEN.map(|(flip, shift)| Choice { flip, shift });
+        assert_eq!(all[..4], golden);
         let none = Augmentation::default();
         assert!((0..100).all(|i| none.choose(3, 1, i) == Choice::default()));
     }
+
+    const GOLDEN: [(bool, [isize; 2]); 4] =
+        [(true, [-1, 2]), (true, [-2, 1]), (true, [1, -1]), (false, [-2, 0])];
 }
