@@ -8,9 +8,13 @@ use std::time::SystemTime;
 
 /// The `bitsweep` binary of the target directory and profile that the tests run from, built when it
 /// is missing or older than its sources. (Cargo names a binary's path only to tests of its own package.)
+/// `BITSWEEP_BINARY` names another one, for example an installed one.
 pub fn bitsweep() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
+        if let Some(binary) = std::env::var_os("BITSWEEP_BINARY") {
+            return binary.into();
+        }
         // <target>/<profile>/deps/<test>
         let test = std::env::current_exe().unwrap();
         let profile = test.ancestors().nth(2).unwrap();
@@ -56,4 +60,12 @@ fn build(profile: &Path) {
         .status()
         .unwrap();
     assert!(status.success(), "the binary under test does not build");
+}
+
+/// A program among the examples of this package.
+pub fn example(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let path = test.ancestors().nth(2).unwrap().join("examples").join(name);
+    assert!(path.exists(), "{} is missing; `cargo test` builds it", path.display());
+    path
 }

@@ -7,7 +7,7 @@ mod coordinator;
 mod export;
 mod process;
 
-pub use binary::bitsweep;
+pub use binary::{bitsweep, example};
 pub use coordinator::{Coordinator, free_address, worker};
 pub use export::{Export, Trial};
 pub use process::{Finished, Process, eventually};

@@ -85,6 +85,21 @@ impl Process {
         self.finished(status)
     }
 
+    /// Kills a process that this one started; `false` when there is none.
+    pub fn kill_a_child(&self) -> bool {
+        let id = self.child.id();
+        // A process may have been started by any thread of its parent.
+        let tasks = std::fs::read_dir(format!("/proc/{id}/task")).into_iter().flatten().flatten();
+        let of_threads =
+            tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+        let all: String = of_threads.collect();
+        let Some(child) = all.split_whitespace().find_map(|text| Pid::from_raw(text.parse().ok()?))
+        else {
+            return false;
+        };
+        kill_process(child, Signal::KILL).is_ok()
+    }
+
     /// A path in its environment, and in that of every process it starts, and in no other's.
     pub fn mark(&self) -> PathBuf {
         self.output.path().to_owned()

@@ -116,8 +116,12 @@ fn ended(status: &Status) -> Event {
         | Code::Internal
         | Code::Unavailable
         | Code::DataLoss => {
-            let message = status.message();
-            let reason = if message.is_empty() { status.code().description() } else { message };
+            let reason = match status.message() {
+                "" => status.code().description(),
+                // The transport's inner life is of no use to anybody.
+                message if message.starts_with("h2 protocol error") => "the connection broke",
+                message => message,
+            };
             Event::Lost { reason: reason.to_owned() }
         }
     }
