@@ -4,6 +4,7 @@
 
 mod batch_norm;
 mod convolution;
+mod ends;
 mod pooling;
 mod quantizer;
 mod tensors;
