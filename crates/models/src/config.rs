@@ -18,8 +18,8 @@ pub enum Architecture {
 pub enum Stem {
     /// torchvision's: 7×7 stride 2 and max-pool (ResNet), 11×11 stride 4 (AlexNet).
     ImageNet,
-    /// For images of about 32 pixels: 3×3 stride 1 without max-pool (ResNet), 3×3 stride 1 and pools of
-    /// 2 (AlexNet).
+    /// For images of about 32 pixels: 3×3 stride 1 without max-pool (ResNet); 3×3 stride 1, pools of 2
+    /// and a classifier on 3×3 instead of 6×6 pixels (AlexNet).
     Small,
 }
 
@@ -28,7 +28,8 @@ pub enum Stem {
 pub struct ModelConfig {
     /// Which network.
     pub architecture: Architecture,
-    /// Channel multiplier; channels are rounded, at least 1. 1 is the published network.
+    /// Channel multiplier m: a layer of c channels gets max(1, round(c·m)), AlexNet's 4096 too. 1 is the
+    /// published network.
     pub width: f64,
     /// First layers.
     pub stem: Stem,
@@ -45,6 +46,17 @@ pub struct ModelConfig {
 impl ModelConfig {
     pub(crate) fn channels(&self, published: usize) -> usize {
         ((published as f64 * self.width).round() as usize).max(1)
+    }
+
+    /// Height and width of the smallest image that every layer still has a pixel of.
+    pub fn smallest_image(&self) -> usize {
+        match (self.architecture, self.stem) {
+            (Architecture::ResNet18 | Architecture::ResNet34, _) => 1,
+            // Three pools of 2.
+            (Architecture::AlexNet, Stem::Small) => 8,
+            // 63 → 15 → 7 → 3 → 1.
+            (Architecture::AlexNet, Stem::ImageNet) => 63,
+        }
     }
 
     pub(crate) fn widths(&self) -> Widths {

@@ -4,6 +4,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngCore, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
+use crate::parameter::trained;
+
 /// Makes the initial tensors of one network.
 pub(crate) struct Initializer<'a> {
     pub(crate) seed: u64,
@@ -48,7 +50,7 @@ impl Initializer<'_> {
     ) -> Tensor<D> {
         let count = shape.iter().product();
         let values: Vec<f32> = (0..count).map(|_| next() as f32).collect();
-        Tensor::from_data(TensorData::new(values, shape), self.device).require_grad()
+        trained(Tensor::from_data(TensorData::new(values, shape), self.device))
     }
 
     /// Uniform numbers in `[0, 1)` with 53 random bits.

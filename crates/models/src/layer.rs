@@ -4,7 +4,7 @@ use bitsweep_qil::{BatchStatistics, batch_norm, conv2d, scale_and_shift};
 use burn::tensor::{Device, Tensor};
 
 use crate::init::Initializer;
-use crate::parameter::{Layout, ParameterGroup, Visitor};
+use crate::parameter::{Layout, ParameterGroup, Visitor, trained};
 use crate::quantizers::{Quantizers, Widths};
 
 /// PyTorch's default.
@@ -128,8 +128,12 @@ impl Convolution {
 
 /// The values of a tensor in row-major order.
 pub(crate) fn values<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
-    let data = tensor.clone().into_data();
-    data.try_into_vec::<f32>().expect("activations and parameters are f32")
+    into_values(tensor.clone())
+}
+
+/// [`values`] without a copy where nobody else holds the tensor's memory.
+pub(crate) fn into_values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_into_vec::<f32>().expect("activations and parameters are f32")
 }
 
 /// Fully connected layer behind batch-norm's own shift, or with a bias.
@@ -223,8 +227,8 @@ impl BatchNorm {
     pub(crate) fn new(name: &str, channels: usize, device: &Device) -> Self {
         Self {
             name: name.to_owned(),
-            scale: Tensor::ones([channels], device).require_grad(),
-            shift: Tensor::zeros([channels], device).require_grad(),
+            scale: trained(Tensor::ones([channels], device)),
+            shift: trained(Tensor::zeros([channels], device)),
             mean: Tensor::zeros([channels], device),
             variance: Tensor::ones([channels], device),
         }

@@ -6,8 +6,8 @@ use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use crate::alexnet::AlexNet;
 use crate::config::{Architecture, ModelConfig};
 use crate::init::Initializer;
-use crate::layer::{LayerMut, Pass, Statistics, values};
-use crate::parameter::{Layout, ParameterGroup, Visitor};
+use crate::layer::{LayerMut, Pass, Statistics, into_values, values};
+use crate::parameter::{Layout, ParameterGroup, Visitor, trained};
 use crate::quantizers::WeightQuantizer;
 use crate::resnet::ResNet;
 use crate::state::{QuantizersInState, Reader, State, StateError, Writer};
@@ -75,7 +75,7 @@ impl Network {
     }
 }
 
-/// A network whose parameters take gradients if its device does.
+/// A network. Its parameters take gradients if its device does.
 #[derive(Clone, Debug)]
 pub struct Model {
     network: Network,
@@ -212,10 +212,12 @@ impl Model {
                 tensor: &mut Tensor<D>,
             ) {
                 let Some(gradient) = tensor.grad_remove(self.0) else { return };
-                let mut value = values(tensor);
-                self.1.update(name, group, &mut value, &values(&gradient));
-                let data = TensorData::new(value, tensor.dims());
-                *tensor = Tensor::from_data(data, &tensor.device()).require_grad();
+                let (device, shape) = (tensor.device(), tensor.dims());
+                // Taken, not cloned: the only owner's memory is not copied.
+                let old = std::mem::replace(tensor, Tensor::empty([0; D], &device));
+                let mut value = into_values(old);
+                self.1.update(name, group, &mut value, &into_values(gradient));
+                *tensor = trained(Tensor::from_data(TensorData::new(value, shape), &device));
             }
 
             fn buffer(&mut self, _: &str, _: &mut Tensor<1>) {}

@@ -33,6 +33,11 @@ pub(crate) enum Layout {
     },
 }
 
+/// Asks for a tensor's gradient, where its device has any.
+pub(crate) fn trained<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
+    if tensor.is_autodiff() { tensor.require_grad() } else { tensor }
+}
+
 /// Something that wants to see every tensor of a model, in network order.
 pub(crate) trait Visitor {
     /// A trained tensor.

@@ -6,7 +6,7 @@ use bitsweep_qil::{
 use burn::tensor::{Device, Tensor};
 
 use crate::layer::values;
-use crate::parameter::{Layout, ParameterGroup, Visitor};
+use crate::parameter::{Layout, ParameterGroup, Visitor, trained};
 
 /// Widths of a quantized layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub(crate) struct Quantizers {
 
 impl Quantizers {
     pub(crate) fn new(widths: Widths, device: &Device) -> Self {
-        let scalar = |value: f32| Tensor::from_floats([value], device).require_grad();
+        let scalar = |value: f32| trained(Tensor::from_floats([value], device));
         Self {
             weight_center: scalar(0.05),
             weight_half_width: scalar(0.05),
@@ -132,7 +132,7 @@ impl Quantizers {
         activations: Option<Interval>,
         device: &Device,
     ) {
-        let scalar = |value: f32| Tensor::from_floats([value], device).require_grad();
+        let scalar = |value: f32| trained(Tensor::from_floats([value], device));
         if let Some((interval, gamma)) = weights {
             self.weight_center = scalar(interval.center);
             self.weight_half_width = scalar(interval.half_width);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::{Tensor, TensorData};
 
 use crate::layer::values;
-use crate::parameter::{Layout, ParameterGroup, Visitor};
+use crate::parameter::{Layout, ParameterGroup, Visitor, trained};
 
 /// A tensor outside a backend.
 #[derive(Clone, Debug, PartialEq)]
@@ -139,7 +139,7 @@ impl Visitor for Writer<'_> {
     ) {
         if let Some(new) = self.take(name, layout, &tensor.dims()) {
             let data = TensorData::new(new.values, new.shape);
-            *tensor = Tensor::from_data(data, &tensor.device()).require_grad();
+            *tensor = trained(Tensor::from_data(data, &tensor.device()));
         }
     }
 
