@@ -1,7 +1,8 @@
 //! A trainer that trains nothing, at a steady pace: it speaks the pipe protocol, resumes from its
 //! checkpoints and stops when asked, so that everything around a training can be tested in seconds.
 //!
-//! The loss of step n is 1/n; a checkpoint holds the number of steps done.
+//! The loss of step n is 1/n; a checkpoint holds the number of steps done. With seed 13 everything
+//! that is evaluated is not a number.
 // A process of its own: nothing else shares its threads.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used)]
 
@@ -82,6 +83,7 @@ impl<'a> Trial<'a> {
         }
         say(Event::Finished(v1::FinalResult {
             top1: 50.0,
+            validation_loss: if self.spec.seed == 13 { f64::INFINITY } else { 0.0 },
             steps: total_steps,
             epochs: self.spec.train.unwrap().epochs,
             ..Default::default()
@@ -103,7 +105,12 @@ impl<'a> Trial<'a> {
     fn epoch(&self, step: u64) {
         let epoch = (step / self.per_epoch) as u32;
         let train_loss = Some(1.0 / step as f64);
-        say(Event::Epoch(v1::EpochSummary { epoch, step, train_loss, ..Default::default() }));
+        let validation_loss = if self.spec.seed == 13 { f64::NAN } else { 0.0 };
+        let summary =
+            v1::EpochSummary { epoch, step, train_loss, validation_loss, ..Default::default() };
+        say(Event::Epoch(summary));
+        let layer = v1::LayerState { weight_center: validation_loss, ..Default::default() };
+        say(Event::Layers(v1::LayerReport { epoch, step, layers: vec![layer] }));
     }
 
     fn save(&self, step: u64, r#final: bool) {

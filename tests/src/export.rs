@@ -52,7 +52,10 @@ impl Trial {
 
     /// Points by metric, in the order of the document.
     pub fn series(&self) -> BTreeMap<String, Vec<(u64, f64)>> {
-        let point = |point: &Value| (point[0].as_u64().unwrap(), point[1].as_f64().unwrap());
+        // JSON has no word for what is not a number.
+        let value =
+            |value: &Value| if value.is_null() { f64::NAN } else { value.as_f64().unwrap() };
+        let point = |point: &Value| (point[0].as_u64().unwrap(), value(&point[1]));
         let series = self.0["series"].as_object().unwrap().iter();
         series
             .map(|(metric, points)| {

@@ -94,6 +94,23 @@ impl Fleet {
 }
 
 #[test]
+fn what_is_not_a_number_survives_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut fleet = Fleet::new(folder.path());
+    let file = folder.path().join("torture.toml");
+    let small = SWEEP
+        .replace("epochs = 30", "epochs = 2")
+        .replace("bits = [32, 4, 2]", "bits = [32]\nseeds = [13]");
+    std::fs::write(&file, small).unwrap();
+    let sweep = fleet.coordinator().submit(&file);
+    assert_eq!(fleet.coordinator().end(&sweep), "finished");
+    fleet.kill_the_coordinator();
+    for trial in &fleet.coordinator().export(&sweep).trials {
+        trial.assert_complete();
+    }
+}
+
+#[test]
 fn every_trial_finishes_with_every_point_once_whatever_is_killed() {
     let folder = tempfile::tempdir().unwrap();
     let mut fleet = Fleet::new(folder.path());
