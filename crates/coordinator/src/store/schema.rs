@@ -6,6 +6,8 @@ use rusqlite::Connection;
 
 use super::StoreError;
 
+/// Measured values are BLOBs of the protocol's messages: JSON has no infinity and no NaN.
+///
 /// Step N brings a database of schema N to schema N + 1. Steps are never changed, only added.
 const MIGRATIONS: [&str; 1] = ["
 CREATE TABLE sweeps (
@@ -15,7 +17,7 @@ CREATE TABLE sweeps (
 CREATE TABLE trials (
     id TEXT PRIMARY KEY, sweep_id TEXT NOT NULL REFERENCES sweeps(id), position INTEGER NOT NULL,
     state INTEGER NOT NULL, attempts_used INTEGER NOT NULL DEFAULT 0, retry_at_ms INTEGER,
-    parameters INTEGER NOT NULL DEFAULT 0, provenance TEXT, result TEXT
+    parameters INTEGER NOT NULL DEFAULT 0, provenance TEXT, result BLOB
 ) STRICT;
 CREATE INDEX trials_of_sweep ON trials(sweep_id, position);
 CREATE TABLE attempts (
@@ -30,11 +32,11 @@ CREATE TABLE points (
     PRIMARY KEY (trial_id, metric, step)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE epochs (
-    trial_id TEXT NOT NULL, epoch INTEGER NOT NULL, step INTEGER NOT NULL, summary TEXT NOT NULL,
+    trial_id TEXT NOT NULL, epoch INTEGER NOT NULL, step INTEGER NOT NULL, summary BLOB NOT NULL,
     PRIMARY KEY (trial_id, epoch)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE layers (
-    trial_id TEXT NOT NULL, epoch INTEGER NOT NULL, step INTEGER NOT NULL, report TEXT NOT NULL,
+    trial_id TEXT NOT NULL, epoch INTEGER NOT NULL, step INTEGER NOT NULL, report BLOB NOT NULL,
     PRIMARY KEY (trial_id, epoch)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE checkpoints (

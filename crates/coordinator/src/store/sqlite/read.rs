@@ -2,6 +2,7 @@
 
 use bitsweep_proto::v1;
 use bitsweep_sweep::{LayerReport, Metric, PointBatch, SweepId, TrialId};
+use prost::Message;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use serde::de::DeserializeOwned;
@@ -22,6 +23,13 @@ fn optional_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<Op
 fn parse<T: DeserializeOwned>(text: &str, column: usize) -> Result<T> {
     serde_json::from_str(text).map_err(|error| {
         rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+    })
+}
+
+/// A column that holds a message of the protocol.
+fn message<T: Message + Default>(bytes: &[u8], column: usize) -> Result<T> {
+    T::decode(bytes).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Blob, Box::new(error))
     })
 }
 
@@ -61,7 +69,11 @@ pub(super) fn trials(connection: &Connection, sweep: &SweepId) -> Result<Vec<Tri
             retry_at_ms: row.get(3)?,
             parameters: unsigned(row, 4)?,
             provenance: optional_json(row, 5)?,
-            result: optional_json(row, 6)?,
+            result: row
+                .get::<_, Option<Vec<u8>>>(6)?
+                .map(|bytes| message::<v1::FinalResult>(&bytes, 6))
+                .transpose()?
+                .map(Into::into),
             attempts: attempts(connection, &id)?,
             epochs: epochs(connection, &id)?,
             newest_checkpoint: checkpoint(connection, &id, false)?,
@@ -95,7 +107,12 @@ fn attempts(connection: &Connection, trial: &str) -> Result<Vec<AttemptRow>> {
 
 fn epochs(connection: &Connection, trial: &str) -> Result<Vec<bitsweep_sweep::EpochSummary>> {
     let sql = "SELECT summary FROM epochs WHERE trial_id = ?1 ORDER BY epoch";
-    connection.prepare_cached(sql)?.query_map([trial], |row| json(row, 0))?.collect()
+    connection
+        .prepare_cached(sql)?
+        .query_map([trial], |row| {
+            Ok(message::<v1::EpochSummary>(row.get_ref(0)?.as_blob()?, 0)?.into())
+        })?
+        .collect()
 }
 
 /// The newest checkpoint, or the one that children start from.
@@ -157,5 +174,10 @@ pub(super) fn series(
 
 pub(super) fn layers(connection: &Connection, trial: &TrialId) -> Result<Vec<LayerReport>> {
     let sql = "SELECT report FROM layers WHERE trial_id = ?1 ORDER BY epoch";
-    connection.prepare_cached(sql)?.query_map([trial.as_str()], |row| json(row, 0))?.collect()
+    connection
+        .prepare_cached(sql)?
+        .query_map([trial.as_str()], |row| {
+            Ok(message::<v1::LayerReport>(row.get_ref(0)?.as_blob()?, 0)?.into())
+        })?
+        .collect()
 }

@@ -1,9 +1,8 @@
 //! Changes as SQL, within a transaction of the caller.
 
 use bitsweep_proto::v1;
-use bitsweep_sweep::{
-    EpochSummary, FinalResult, LayerReport, Metric, PointBatch, Provenance, TrialId,
-};
+use bitsweep_sweep::{EpochSummary, Metric, PointBatch, Provenance, TrialId};
+use prost::Message as _;
 use rusqlite::{Transaction, params};
 use serde::Serialize;
 use v1::report::Content;
@@ -144,25 +143,21 @@ fn store_report(transaction: &Transaction<'_>, report: &v1::Report) -> Written {
             Ok(())
         }
         Event::Epoch(epoch) => {
-            let epoch = EpochSummary::from(*epoch);
             run(
                 transaction,
                 "INSERT OR REPLACE INTO epochs (trial_id, epoch, step, summary) VALUES (?1, ?2, ?3, ?4)",
-                params![trial, epoch.epoch, signed(epoch.step), json(&epoch)?],
+                params![trial, epoch.epoch, signed(epoch.step), epoch.encode_to_vec()],
             )?;
-            for (metric, step, value) in epoch.points() {
+            for (metric, step, value) in EpochSummary::from(*epoch).points() {
                 point(transaction, trial, metric, step, value)?;
             }
             Ok(())
         }
-        Event::Layers(layers) => {
-            let layers = LayerReport::from(layers.clone());
-            run(
-                transaction,
-                "INSERT OR REPLACE INTO layers (trial_id, epoch, step, report) VALUES (?1, ?2, ?3, ?4)",
-                params![trial, layers.epoch, signed(layers.step), json(&layers)?],
-            )
-        }
+        Event::Layers(layers) => run(
+            transaction,
+            "INSERT OR REPLACE INTO layers (trial_id, epoch, step, report) VALUES (?1, ?2, ?3, ?4)",
+            params![trial, layers.epoch, signed(layers.step), layers.encode_to_vec()],
+        ),
         Event::Started(started) => {
             let provenance = started.provenance.clone().map(Provenance::from);
             run(
@@ -195,7 +190,7 @@ fn store_report(transaction: &Transaction<'_>, report: &v1::Report) -> Written {
         Event::Finished(result) => run(
             transaction,
             "UPDATE trials SET result = ?2 WHERE id = ?1",
-            params![trial, json(&FinalResult::from(result.clone()))?],
+            params![trial, result.encode_to_vec()],
         ),
         // Log lines come as changes of their own, with the worker's name.
         Event::Log(_) | Event::Progress(_) | Event::Failed(_) | Event::Stopped(_) => Ok(()),
