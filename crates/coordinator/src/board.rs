@@ -111,10 +111,10 @@ impl Board {
         let (failed, blocked) = (count(&[Failed]), count(&[Blocked]));
         let state = if count(&[Waiting, Ready, Running]) > 0 {
             v1::SweepState::Active
-        } else if count(&[Cancelled]) > 0 {
-            v1::SweepState::Cancelled
         } else if failed + blocked > 0 {
             v1::SweepState::Failed
+        } else if count(&[Cancelled]) > 0 {
+            v1::SweepState::Cancelled
         } else {
             v1::SweepState::Finished
         };

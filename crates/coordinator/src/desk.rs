@@ -2,7 +2,8 @@
 //! decisions durable, and only then answers, acknowledges and tells watchers.
 //!
 //! Requests that wait are taken together: their changes share one transaction (group commit). While a
-//! transaction fails, for example on a full disk, nothing is answered; it is tried again until it succeeds.
+//! transaction fails, for example on a full disk, nothing is answered; it is tried again until it succeeds,
+//! and the time it takes counts against nobody's lease.
 
 mod commands;
 mod reports;
@@ -15,11 +16,13 @@ use std::time::Duration;
 use bitsweep_proto::v1;
 use bitsweep_sweep::{SweepId, TrialId};
 use tokio::sync::{broadcast, mpsc};
+use tokio_util::sync::CancellationToken;
 use v1::watch_update::Update;
 
 use crate::board::Board;
 use crate::clock::now_ms;
 use crate::scheduler::{Scheduler, Timing, WorkerId};
+use crate::service::stopping;
 use crate::store::{Change, SqliteStore, Store as _};
 
 pub(crate) use requests::{Request, WorkerLink};
@@ -41,7 +44,9 @@ pub(crate) struct Published {
 
 /// What is done once the changes of a batch are durable, in this order.
 enum After {
-    Send(WorkerId, v1::CoordinatorMessage),
+    /// From now on the worker is reached by this link.
+    Link(WorkerId, WorkerLink),
+    Send(WorkerId, Box<v1::CoordinatorMessage>),
     /// An answer that has been waiting for durability.
     Answer(Box<dyn FnOnce(&Desk) + Send>),
 }
@@ -67,9 +72,18 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    /// Serves requests until the channel closes, then returns with everything durable.
-    pub(crate) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+    /// Serves requests until `stop` is cancelled or the channel closes. Then every link and every watch ends,
+    /// and what was answered is durable.
+    ///
+    /// # Errors
+    /// When the store broke in a way that waiting does not cure.
+    pub(crate) async fn run(
+        mut self,
+        mut requests: mpsc::Receiver<Request>,
+        stop: CancellationToken,
+    ) -> Result<(), String> {
         let mut batch = Vec::with_capacity(BATCH);
+        let mut taken_at = now_ms();
         loop {
             let deadline = self.scheduler.next_deadline();
             let wait = deadline.map_or(LIVENESS, |at| {
@@ -78,62 +92,83 @@ impl Desk {
             // Waiting requests come first: a heartbeat in the queue must be seen before its lease is judged.
             tokio::select! {
                 biased;
+                () = stop.cancelled() => break,
                 taken = requests.recv_many(&mut batch, BATCH) => {
                     if taken == 0 {
-                        return;
+                        return Ok(());
                     }
                 }
                 () = tokio::time::sleep(wait) => {}
             }
+            let now = now_ms();
+            self.excuse(now - taken_at - wait.as_millis() as i64);
+            taken_at = now;
             for request in batch.drain(..) {
                 self.take(request, now_ms());
             }
             let commands = self.scheduler.tick(now_ms());
             self.carry_out(commands, now_ms());
             self.refresh_liveness(now_ms());
-            self.flush().await;
+            if !self.flush(&stop).await? {
+                break;
+            }
+        }
+        for link in self.links.values() {
+            // A link that is full ends without a word.
+            let _ = link.outbound.try_send(Err(stopping()));
+        }
+        Ok(())
+    }
+
+    /// Time in which nobody could be heard, if it was more than a hiccup, ends no lease.
+    fn excuse(&mut self, stood_still_ms: i64) {
+        if stood_still_ms > self.timing.heartbeat_ms {
+            tracing::warn!(
+                "the coordinator stood still for {} s; leases are extended by as much",
+                stood_still_ms / 1000
+            );
+            self.scheduler.stood_still(stood_still_ms);
         }
     }
 
-    /// Makes the batch durable, then lets it be seen.
-    async fn flush(&mut self) {
-        if !self.changes.is_empty() {
-            self.make_durable().await;
+    /// Makes the batch durable, then lets it be seen; `false` when it has to stop before it could.
+    async fn flush(&mut self, stop: &CancellationToken) -> Result<bool, String> {
+        if !self.changes.is_empty() && !self.make_durable(stop).await? {
+            return Ok(false);
         }
         self.publish();
         for after in std::mem::take(&mut self.after) {
             match after {
-                After::Send(worker, message) => self.send(&worker, message),
+                After::Link(worker, link) => _ = self.links.insert(worker, link),
+                After::Send(worker, message) => self.send(&worker, *message),
                 After::Answer(answer) => answer(self),
             }
         }
+        Ok(true)
     }
 
-    async fn make_durable(&mut self) {
+    /// `false`: not durable, and not tried again because the coordinator is stopping.
+    async fn make_durable(&mut self, stop: &CancellationToken) -> Result<bool, String> {
         let changes = std::sync::Arc::new(std::mem::take(&mut self.changes));
         loop {
-            let Some(mut store) = self.store.take() else { return };
+            let Some(mut store) = self.store.take() else { return Ok(false) };
             let batch = std::sync::Arc::clone(&changes);
             let applied = tokio::task::spawn_blocking(move || {
                 let result = store.apply(&batch);
                 (store, result)
             })
             .await;
-            match applied {
-                Ok((store, result)) => {
-                    self.store = Some(store);
-                    match result {
-                        Ok(()) => return,
-                        Err(error) => tracing::error!("nothing is acknowledged for now: {error}"),
-                    }
-                }
-                Err(error) => {
-                    // A bug in the store: without it nothing can be promised any more.
-                    tracing::error!("the store is lost, the coordinator stops: {error}");
-                    std::process::abort();
-                }
+            // A panic in the store is a bug: without it nothing can be promised any more.
+            let (store, result) = applied.map_err(|error| format!("the store is lost: {error}"))?;
+            self.store = Some(store);
+            match result {
+                Ok(()) => return Ok(true),
+                Err(error) => tracing::error!("nothing is acknowledged for now: {error}"),
             }
-            tokio::time::sleep(RETRY).await;
+            tokio::select! {
+                () = stop.cancelled() => return Ok(false),
+                () = tokio::time::sleep(RETRY) => {}
+            }
         }
     }
 

@@ -121,6 +121,12 @@ impl Scheduler {
         self.finish(now)
     }
 
+    /// The coordinator itself did nothing for `ms` (a disk that hung or was full, a machine that slept)
+    /// and could hear nobody. That time counts against no lease.
+    pub fn stood_still(&mut self, ms: i64) {
+        self.leases.extend(ms);
+    }
+
     /// When [`tick`](Self::tick) next has something to do; `None`: not before another event.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let backoff = self.backoffs.first().map(|(at, _)| *at);

@@ -120,14 +120,25 @@ impl Coordinator {
 
         let (requests, inbox) = mpsc::channel(REQUESTS);
         let handle = DeskHandle::new(requests);
-        let desk_task = tokio::spawn(desk.run(inbox));
+        // Of our own, so that a desk that breaks stops the server and nothing else of the caller's.
+        let stop = stop.child_token();
+        let desk_stop = stop.clone();
+        let mut desk_task = tokio::spawn(async move {
+            let _when_it_ends = desk_stop.clone().drop_guard();
+            desk.run(inbox, desk_stop).await
+        });
         let service_handle = handle.clone();
         let server = tokio::spawn(async move {
             let served = serve(listener, service_handle, series, artifacts, stop).await;
-            // The desk ends when the last service has let go of it; what it was told is durable then.
-            let _ = tokio::time::timeout(GRACE, desk_task).await;
+            let ended = tokio::time::timeout(GRACE, &mut desk_task).await;
+            // One that still waits for its disk has answered for nothing that is not durable.
+            desk_task.abort();
             drop((note, lock));
-            served
+            match ended {
+                Ok(Ok(Err(error))) => Err(CoordinatorError::Server(error)),
+                Ok(Err(error)) => Err(CoordinatorError::Server(error.to_string())),
+                Ok(Ok(Ok(()))) | Err(_) => served,
+            }
         });
         Ok(RunningCoordinator { address, desk: handle, server })
     }
@@ -194,7 +205,7 @@ async fn serve(
         .add_service(artifacts);
     let incoming = TcpListenerStream::new(listener);
     let serving = router.serve_with_incoming_shutdown(incoming, stop.clone().cancelled_owned());
-    // Watch streams never end by themselves: after a moment of grace they are cut.
+    // Links and watches end with the desk. A client that does not let go of its connection is cut off.
     let cut = async {
         stop.cancelled().await;
         tokio::time::sleep(GRACE).await;

@@ -29,6 +29,11 @@ impl DeskHandle {
         self.requests.send(request).await.map_err(|_| stopping())
     }
 
+    /// Waits until there is no desk any more.
+    pub(crate) async fn closed(&self) {
+        self.requests.closed().await;
+    }
+
     /// Asks and waits for the answer.
     pub(crate) async fn ask<T>(
         &self,
@@ -40,6 +45,7 @@ impl DeskHandle {
     }
 }
 
-fn stopping() -> Status {
+/// What callers hear when the coordinator stops: try again later.
+pub(crate) fn stopping() -> Status {
     Status::unavailable("the coordinator is stopping")
 }

@@ -63,7 +63,7 @@ impl Desk {
 
     pub(super) fn send_later(&mut self, worker: &WorkerId, message: Down) {
         let message = v1::CoordinatorMessage { message: Some(message) };
-        self.after.push(After::Send(worker.clone(), message));
+        self.after.push(After::Send(worker.clone(), Box::new(message)));
     }
 
     pub(super) fn write_log(&mut self, line: LogRow) {

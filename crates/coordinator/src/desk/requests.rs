@@ -239,7 +239,8 @@ impl Desk {
         };
         self.board.workers.insert(hello.worker_id.clone(), status);
         self.changed_workers.insert(hello.worker_id);
-        self.links.insert(worker.clone(), link);
+        // After whatever this batch still sends over the link before it: Welcome comes first on this one.
+        self.after.push(After::Link(worker.clone(), link));
         let timing = self.timing;
         let verdicts = welcome.verdicts.iter().map(|verdict| v1::Verdict {
             attempt: Some(attempt_ref(&verdict.attempt)),
@@ -256,7 +257,7 @@ impl Desk {
             lease_ms: u32::try_from(timing.lease_ms).unwrap_or(u32::MAX),
             verdicts: verdicts.collect(),
         });
-        self.after.push(After::Send(worker, v1::CoordinatorMessage { message: Some(message) }));
+        self.send_later(&worker, message);
         self.carry_out(commands, now);
         self.answer(answer, Ok(welcome.connection));
     }

@@ -68,9 +68,20 @@ impl Scheduler {
                 // Otherwise it would be given the same trial again.
                 self.drain(&worker);
             }
-            self.end_attempt(&attempt.trial, end, message.to_owned(), now);
+            if end == AttemptEnd::Finished && self.leaves_children_waiting(&attempt.trial) {
+                let message = "finished without the final checkpoint that other trials start from";
+                self.end_attempt(&attempt.trial, AttemptEnd::Crashed, message.to_owned(), now);
+            } else {
+                self.end_attempt(&attempt.trial, end, message.to_owned(), now);
+            }
         }
         self.finish(now)
+    }
+
+    /// Whether trials would wait for ever if this one ended as it is: the end of an attempt is its last
+    /// report, so a final checkpoint that is not here does not come any more.
+    fn leaves_children_waiting(&self, id: &TrialId) -> bool {
+        self.trials.get(id).is_some_and(|t| t.final_checkpoint.is_none() && !t.children.is_empty())
     }
 
     pub(super) fn holds_lease(&self, attempt: &AttemptId) -> bool {
@@ -116,15 +127,7 @@ impl Scheduler {
         let retry = self.sweeps[&trial.sweep].retry;
         let because = if message.is_empty() { String::new() } else { format!(": {message}") };
         match end {
-            AttemptEnd::Finished => {
-                if trial.final_checkpoint.is_none() && !trial.children.is_empty() {
-                    let message = format!(
-                        "{what} finished; trials that start from it wait for its final checkpoint"
-                    );
-                    self.log(Level::Warn, Some(id), message);
-                }
-                self.set_state(id, TrialState::Finished, None);
-            }
+            AttemptEnd::Finished => self.set_state(id, TrialState::Finished, None),
             AttemptEnd::Cancelled => self.set_state(id, TrialState::Cancelled, None),
             _ if !end.is_retryable() => {
                 self.log(

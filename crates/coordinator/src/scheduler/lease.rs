@@ -51,6 +51,15 @@ impl Leases {
         }
     }
 
+    /// Gives every lease `ms` more.
+    pub(super) fn extend(&mut self, ms: i64) {
+        for lease in self.by_trial.values_mut() {
+            lease.expires += ms;
+        }
+        let all = self.by_trial.iter();
+        self.by_expiry = all.map(|(trial, lease)| (lease.expires, trial.clone())).collect();
+    }
+
     pub(super) fn next_expiry(&self) -> Option<Timestamp> {
         self.by_expiry.first().map(|(at, _)| *at)
     }

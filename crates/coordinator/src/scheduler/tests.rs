@@ -30,13 +30,16 @@ fn a_child_waits_for_the_end_and_the_final_checkpoint_of_its_parent() {
 }
 
 #[test]
-fn a_final_checkpoint_that_comes_after_the_end_still_starts_the_child() {
-    let mut scene = Scene::new(CHAIN, 1);
+fn an_end_without_the_final_checkpoint_that_children_need_is_a_crash() {
+    let mut scene = Scene::new(CHAIN, 2);
     scene.worker("w", 1);
     scene.end(&attempt("a", 1), AttemptEnd::Finished);
-    assert_eq!(scene.state("b"), TrialState::Waiting);
-    scene.checkpoint(&attempt("a", 1), 9, true);
-    assert_eq!(scene.assigned(), ["b#1@w"]);
+    assert!(scene.has(|c| matches!(c, Command::AttemptEnded { end: AttemptEnd::Crashed, .. })));
+    assert_eq!((scene.state("a"), scene.state("b")), (TrialState::Ready, TrialState::Waiting));
+    let mut scene = Scene::new(SINGLE, 2);
+    scene.worker("w", 1);
+    scene.end(&attempt("a", 1), AttemptEnd::Finished);
+    assert_eq!(scene.state("a"), TrialState::Finished, "nothing starts from it");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request as Call, Response, Status};
 use v1::watch_update::Update;
 
-use super::DeskHandle;
+use super::{DeskHandle, stopping};
 use crate::desk::Request;
 use crate::store::{SeriesStore, SqliteStore, StoreError, downsample};
 
@@ -169,7 +169,11 @@ async fn follow(
                     }
                 }
                 Err(RecvError::Lagged(_)) => break,
-                Err(RecvError::Closed) => return,
+                Err(RecvError::Closed) => {
+                    // Whoever does not read finds out by the end of the stream.
+                    let _ = sender.try_send(Err(stopping()));
+                    return;
+                }
             }
         }
         let sweep = id.clone();

@@ -51,7 +51,12 @@ impl v1::workers_server::Workers for WorkerService {
         let connection = self.desk.ask(|answer| Request::Hello { hello, link, answer }).await?;
         let desk = self.desk.clone();
         tokio::spawn(async move {
-            while let Ok(Some(message)) = inbound.message().await {
+            loop {
+                let received = tokio::select! {
+                    received = inbound.message() => received,
+                    () = desk.closed() => return,
+                };
+                let Ok(Some(message)) = received else { break };
                 let Some(message) = message.message else { continue };
                 let request = Request::Message { worker: worker.clone(), message };
                 if desk.send(request).await.is_err() {

@@ -2,7 +2,7 @@
 
 use bitsweep_sweep::{AttemptEnd, SweepId};
 
-use super::scene::{Scene, attempt, id, plan};
+use super::scene::{Scene, TIMING, attempt, id, plan};
 use super::{CHAIN, SINGLE};
 use crate::scheduler::{Command, Liveness, TrialState};
 
@@ -19,6 +19,21 @@ fn a_heartbeat_renews_only_the_leases_that_it_names() {
     assert_eq!(scene.assigned(), ["b#2@w"]);
     assert!(scene.scheduler.accepts(&attempt("a", 1)));
     assert!(!scene.scheduler.accepts(&attempt("b", 1)));
+}
+
+#[test]
+fn time_in_which_the_coordinator_heard_nobody_counts_against_no_lease() {
+    let mut scene = Scene::new(&[("a", "", 1.0), ("b", "", 1.0)], 3);
+    scene.worker("v", 1);
+    scene.worker("w", 1);
+    scene.hello("v", 2, &[attempt("a", 1)]);
+    scene.now += 10 * TIMING.lease_ms;
+    scene.scheduler.stood_still(10 * TIMING.lease_ms);
+    scene.heartbeat("v", &[attempt("a", 1)]);
+    assert!(scene.assigned().is_empty(), "the other worker's trial is not taken over");
+    assert_eq!((scene.state("a"), scene.state("b")), (TrialState::Running, TrialState::Running));
+    scene.wait(TIMING.lease_ms);
+    assert_eq!(scene.state("b"), TrialState::Ready, "silence still ends it");
 }
 
 #[test]
