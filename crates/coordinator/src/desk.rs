@@ -163,7 +163,11 @@ impl Desk {
             self.store = Some(store);
             match result {
                 Ok(()) => return Ok(true),
-                Err(error) => tracing::error!("nothing is acknowledged for now: {error}"),
+                Err(error) if error.is_passing() => {
+                    tracing::error!("nothing is acknowledged for now: {error}");
+                }
+                // Trying again would fail again; what was acknowledged is safe, and workers keep the rest.
+                Err(error) => return Err(error.to_string()),
             }
             tokio::select! {
                 () = stop.cancelled() => return Ok(false),

@@ -62,9 +62,31 @@ pub enum StoreError {
         /// Why.
         source: std::io::Error,
     },
+    /// The disk or somebody else's lock is in the way.
+    #[error("{file} cannot be written for now ({reason}); it goes on by itself once it can", file = file.display())]
+    Busy {
+        /// The database.
+        file: PathBuf,
+        /// In SQLite's words.
+        reason: String,
+    },
     /// Anything else.
     #[error("the store failed: {0}")]
     Other(String),
+}
+
+impl StoreError {
+    /// Whether the same may succeed later, without anybody touching the database.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::DiskFull { .. } | Self::Busy { .. } => true,
+            Self::Newer { .. }
+            | Self::Damaged { .. }
+            | Self::Locked { .. }
+            | Self::Folder { .. }
+            | Self::Other(_) => false,
+        }
+    }
 }
 
 /// One change; many make a transaction.

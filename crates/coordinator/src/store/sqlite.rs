@@ -45,6 +45,11 @@ impl SqliteStore {
         Ok(Self { connection, file })
     }
 
+    #[cfg(test)]
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     fn error(&self, error: &rusqlite::Error) -> StoreError {
         store_error(error, &self.file)
     }
@@ -58,6 +63,14 @@ pub(super) fn store_error(error: &rusqlite::Error, file: &Path) -> StoreError {
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
             StoreError::Damaged { file: file.to_path_buf(), reason: error.to_string() }
         }
+        Some(
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::CannotOpen
+            | ErrorCode::ReadOnly
+            | ErrorCode::OutOfMemory,
+        ) => StoreError::Busy { file: file.to_path_buf(), reason: error.to_string() },
         _ => StoreError::Other(error.to_string()),
     }
 }

@@ -178,7 +178,8 @@ fn all_changes_are_made_or_none() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut store = SqliteStore::open(folder.path()).expect("opens");
     let twice = [Change::AddSweep(Box::new(sweep())), Change::AddSweep(Box::new(sweep()))];
-    store.apply(&twice).expect_err("the same sweep twice");
+    let error = store.apply(&twice).expect_err("the same sweep twice");
+    assert!(!error.is_passing(), "{error}");
     assert!(store.sweeps().expect("reads").is_empty());
 }
 
@@ -216,6 +217,21 @@ fn a_newer_or_damaged_database_is_refused_by_name() {
     std::fs::write(&file, vec![7; 8192]).expect("written");
     let message = SqliteStore::open(folder.path()).err().expect("refused").to_string();
     assert!(message.contains("bitsweep.sqlite is damaged"), "{message}");
+}
+
+#[test]
+fn a_lock_that_is_in_the_way_passes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut store = SqliteStore::open(folder.path()).expect("opens");
+    let file = folder.path().join("bitsweep.sqlite");
+    let other = rusqlite::Connection::open(&file).expect("opens");
+    other.execute_batch("BEGIN IMMEDIATE").expect("locks");
+    store.connection().busy_timeout(std::time::Duration::ZERO).expect("set");
+    let sweep = [Change::AddSweep(Box::new(sweep()))];
+    let error = store.apply(&sweep).expect_err("locked");
+    assert!(error.is_passing() && error.to_string().contains("bitsweep.sqlite"), "{error}");
+    other.execute_batch("ROLLBACK").expect("unlocks");
+    store.apply(&sweep).expect("goes on");
 }
 
 #[test]
