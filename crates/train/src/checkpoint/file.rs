@@ -1,6 +1,6 @@
 //! Checkpoint files: encoding, atomic writing, validation.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -8,42 +8,33 @@ use std::path::{Path, PathBuf};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
-use super::{Array, Checkpoint, FORMAT, Header};
+use bitsweep_models::{NamedTensor, State};
+
+use super::{Checkpoint, FORMAT, Header};
 use crate::error::TrainError;
 
 /// The key of the header in the file's metadata. One key only: the order of several is random.
 const HEADER_KEY: &str = "bitsweep";
-/// Files of a trial that are kept: the newest may still be on its way to the coordinator.
-const KEPT: usize = 2;
 
-/// Where a trial's checkpoints go.
+/// Where a trial's checkpoints go. Files stay: whoever delivers them removes them.
 #[derive(Debug)]
 pub(crate) struct Directory {
     path: PathBuf,
-    written: Vec<PathBuf>,
 }
 
 impl Directory {
     /// Makes the folder where it is missing.
     pub(crate) fn open(path: &Path) -> Result<Self, TrainError> {
         fs::create_dir_all(path).map_err(|source| TrainError::io("create", path, source))?;
-        Ok(Self { path: path.to_owned(), written: Vec::new() })
+        Ok(Self { path: path.to_owned() })
     }
 
-    /// Writes `checkpoint` as `step-<step>.safetensors`, complete or not at all, and removes
-    /// files that this trial wrote earlier, except the last one.
-    pub(crate) fn save(&mut self, checkpoint: &Checkpoint) -> Result<PathBuf, TrainError> {
+    /// Writes `checkpoint` as `step-<step>.safetensors`, complete or not at all.
+    pub(crate) fn save(&self, checkpoint: &Checkpoint) -> Result<PathBuf, TrainError> {
         let name = format!("step-{:09}.safetensors", checkpoint.header.position.step);
         let path = self.path.join(name);
         let bytes = encode(checkpoint)?;
         write_atomically(&path, &bytes, |partial| File::create(partial))?;
-        if self.written.last() != Some(&path) {
-            self.written.push(path.clone());
-        }
-        while self.written.len() > KEPT {
-            // A file that is already gone, or cannot go, costs disk space and nothing else.
-            let _ = fs::remove_file(self.written.remove(0));
-        }
         Ok(path)
     }
 }
@@ -97,14 +88,14 @@ fn decode(bytes: &[u8]) -> Result<Checkpoint, String> {
     let header: Header =
         serde_json::from_str(header).map_err(|e| damaged(format!("header: {e}")))?;
     let file = SafeTensors::deserialize(bytes).map_err(|e| damaged(e.to_string()))?;
-    let mut tensors = BTreeMap::new();
+    let mut tensors = State::new();
     for (name, view) in file.iter() {
         if view.dtype() != Dtype::F32 {
             return Err(format!("tensor {name} is {:?}, expected F32", view.dtype()));
         }
         let (numbers, _) = view.data().as_chunks::<4>();
         let values = numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-        tensors.insert(name.to_owned(), Array { shape: view.shape().to_vec(), values });
+        tensors.insert(name.to_owned(), NamedTensor { shape: view.shape().to_vec(), values });
     }
     Ok(Checkpoint { header, tensors })
 }
@@ -153,15 +144,18 @@ mod tests {
         let values = vec![f32::NAN, -0.0, f32::MIN_POSITIVE / 2.0, 1.5, f32::INFINITY, 0.1];
         Checkpoint {
             header: Header::new("abc", model(), Bits::both(4), position, sums, false),
-            tensors: BTreeMap::from([
-                ("fc.weight".to_owned(), Array { shape: vec![2, 3], values }),
-                ("optimizer.momentum.x".to_owned(), Array { shape: vec![], values: vec![2.5] }),
+            tensors: State::from([
+                ("fc.weight".to_owned(), NamedTensor { shape: vec![2, 3], values }),
+                (
+                    "optimizer.momentum.x".to_owned(),
+                    NamedTensor { shape: vec![], values: vec![2.5] },
+                ),
             ]),
         }
     }
 
     fn bits(checkpoint: &Checkpoint) -> Vec<(String, Vec<usize>, Vec<u32>)> {
-        let of = |(name, array): (&String, &Array)| {
+        let of = |(name, array): (&String, &NamedTensor)| {
             let values = array.values.iter().map(|value| value.to_bits()).collect();
             (name.clone(), array.shape.clone(), values)
         };
@@ -207,14 +201,14 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_two_files_stay() {
+    fn every_step_has_a_file_of_its_own_and_nothing_else_is_left() {
         let folder = tempfile::tempdir().unwrap();
-        let mut directory = Directory::open(folder.path()).unwrap();
-        for step in 1..=4 {
+        let directory = Directory::open(&folder.path().join("new")).unwrap();
+        for step in [3, 4, 4] {
             directory.save(&checkpoint(step)).unwrap();
         }
-        let mut names: Vec<_> =
-            fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let entries = fs::read_dir(folder.path().join("new")).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(names, ["step-000000003.safetensors", "step-000000004.safetensors"]);
     }

@@ -1,14 +1,13 @@
 //! All that a trial needs to continue bit-exactly, in one safetensors file.
 //!
-//! Tensors: the model's state under its own names, `optimizer.momentum.<name>` for every momentum
-//! buffer and `quantizer.initial.<name>` for what the step guard compares with. The metadata key
-//! `bitsweep` holds [`Header`] as JSON. Real numbers of the header are stored as their bits, so
+//! Tensors: the model's state under `model.`, every momentum buffer under `optimizer.momentum.` (flat,
+//! in the order of this program's own layout) and every quantizer's first half-width, whose share is
+//! its floor, under `quantizer.initial.`. The metadata key `bitsweep` holds [`Header`] as JSON. Real numbers of the header are stored as their bits, so
 //! that reading gives back exactly what was written.
 
 mod file;
 
-use std::collections::BTreeMap;
-
+use bitsweep_models::State;
 use bitsweep_sweep::{Bits, ModelSpec};
 use serde::{Deserialize, Serialize};
 
@@ -16,15 +15,6 @@ pub(crate) use file::{Directory, load};
 
 /// The layout that this program writes and reads.
 pub(crate) const FORMAT: u32 = 1;
-
-/// A dense tensor of f32, row-major.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Array {
-    /// Extents, outermost first; empty for a scalar.
-    pub shape: Vec<usize>,
-    /// As many as the product of `shape`.
-    pub values: Vec<f32>,
-}
 
 /// Where a trial stands between two steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,12 +103,18 @@ pub(crate) struct Checkpoint {
     /// Everything but the tensors.
     pub header: Header,
     /// All tensors by name.
-    pub tensors: BTreeMap<String, Array>,
+    pub tensors: State,
 }
 
 impl Checkpoint {
+    /// Adds `group` under `prefix`.
+    pub(crate) fn insert_group(&mut self, prefix: &str, group: State) {
+        let renamed = group.into_iter().map(|(name, array)| (format!("{prefix}{name}"), array));
+        self.tensors.extend(renamed);
+    }
+
     /// The tensors whose name starts with `prefix`, under the rest of their name.
-    pub(crate) fn group(&self, prefix: &str) -> BTreeMap<String, Array> {
+    pub(crate) fn group(&self, prefix: &str) -> State {
         self.tensors
             .iter()
             .filter_map(|(name, array)| {
