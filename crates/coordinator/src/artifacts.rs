@@ -82,6 +82,14 @@ impl ArtifactStore {
         Ok(file)
     }
 
+    /// Whether the text could be the name of a blob.
+    ///
+    /// # Errors
+    /// When it could not.
+    pub(crate) fn check_hash(&self, hash: &str) -> Result<(), ArtifactError> {
+        self.path(hash).map(drop)
+    }
+
     /// Begins to store a blob.
     ///
     /// # Errors
@@ -152,7 +160,9 @@ impl Upload<'_> {
             self.file.sync_all()?;
             fs::create_dir_all(folder)?;
             fs::rename(&self.path, &target)?;
-            sync_folder(folder)
+            sync_folder(folder)?;
+            // The folder itself may be new.
+            sync_folder(&self.store.folder)
         };
         store().map_err(|source| self.store.error(source))?;
         Ok((found, self.bytes))

@@ -11,6 +11,7 @@ mod requests;
 mod restore;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bitsweep_proto::v1;
@@ -19,6 +20,7 @@ use tokio::sync::{broadcast, mpsc};
 use tokio_util::sync::CancellationToken;
 use v1::watch_update::Update;
 
+use crate::artifacts::ArtifactStore;
 use crate::board::Board;
 use crate::clock::now_ms;
 use crate::scheduler::{Scheduler, Timing, WorkerId};
@@ -45,7 +47,9 @@ pub(crate) struct Published {
 /// What is done once the changes of a batch are durable, in this order.
 enum After {
     /// From now on the worker is reached by this link.
-    Link(WorkerId, WorkerLink),
+    Link(WorkerId, u64, WorkerLink),
+    /// The worker's link ends; it connects again and is told everything again.
+    Unlink(WorkerId, String),
     Send(WorkerId, Box<v1::CoordinatorMessage>),
     /// An answer that has been waiting for durability.
     Answer(Box<dyn FnOnce(&Desk) + Send>),
@@ -57,8 +61,12 @@ pub(crate) struct Desk {
     timing: Timing,
     board: Board,
     store: Option<SqliteStore>,
-    links: BTreeMap<WorkerId, WorkerLink>,
-    watchers: broadcast::Sender<std::sync::Arc<Published>>,
+    artifacts: Arc<ArtifactStore>,
+    /// With the numbers of their connections.
+    links: BTreeMap<WorkerId, (u64, WorkerLink)>,
+    /// Number of each worker's newest connection; what still comes over an older one is not heard.
+    connections: BTreeMap<WorkerId, u64>,
+    watchers: broadcast::Sender<Arc<Published>>,
     cursor: u64,
     changes: Vec<Change>,
     after: Vec<After>,
@@ -113,7 +121,7 @@ impl Desk {
                 break;
             }
         }
-        for link in self.links.values() {
+        for (_, link) in self.links.values() {
             // A link that is full ends without a word.
             let _ = link.outbound.try_send(Err(stopping()));
         }
@@ -139,7 +147,10 @@ impl Desk {
         self.publish();
         for after in std::mem::take(&mut self.after) {
             match after {
-                After::Link(worker, link) => _ = self.links.insert(worker, link),
+                After::Link(worker, connection, link) => {
+                    self.links.insert(worker, (connection, link));
+                }
+                After::Unlink(worker, why) => self.unlink(&worker, why),
                 After::Send(worker, message) => self.send(&worker, *message),
                 After::Answer(answer) => answer(self),
             }
@@ -149,10 +160,10 @@ impl Desk {
 
     /// `false`: not durable, and not tried again because the coordinator is stopping.
     async fn make_durable(&mut self, stop: &CancellationToken) -> Result<bool, String> {
-        let changes = std::sync::Arc::new(std::mem::take(&mut self.changes));
+        let changes = Arc::new(std::mem::take(&mut self.changes));
         loop {
             let Some(mut store) = self.store.take() else { return Ok(false) };
-            let batch = std::sync::Arc::clone(&changes);
+            let batch = Arc::clone(&changes);
             let applied = tokio::task::spawn_blocking(move || {
                 let result = store.apply(&batch);
                 (store, result)
@@ -179,11 +190,31 @@ impl Desk {
     /// Hands a message to a worker's link. A link that does not keep up is closed: the worker reconnects and
     /// is told everything again.
     fn send(&mut self, worker: &WorkerId, message: v1::CoordinatorMessage) {
-        if let Some(link) = self.links.get(worker)
+        if let Some((connection, link)) = self.links.get(worker)
             && link.outbound.try_send(Ok(message)).is_err()
         {
+            let connection = *connection;
             self.links.remove(worker);
+            self.disconnect(worker, connection, now_ms());
         }
+    }
+
+    /// Ends a link with a reason.
+    fn unlink(&mut self, worker: &WorkerId, why: String) {
+        if let Some((_, link)) = self.links.remove(worker) {
+            // One that is full or gone ends without a word.
+            let _ = link.outbound.try_send(Err(tonic::Status::aborted(why)));
+        }
+    }
+
+    /// A connection is over; a newer one of the same worker stays.
+    fn disconnect(&mut self, worker: &WorkerId, connection: u64, now: i64) {
+        if self.connections.get(worker) == Some(&connection) {
+            self.connections.remove(worker);
+        }
+        let commands = self.scheduler.worker_disconnected(worker, connection, now);
+        self.carry_out(commands, now);
+        self.changed_workers.insert(worker.as_str().to_owned());
     }
 
     /// Tells watchers what this batch changed.
@@ -219,6 +250,6 @@ impl Desk {
         self.cursor += 1;
         let update = v1::WatchUpdate { cursor: self.cursor, update: Some(update) };
         // Without watchers there is nobody to tell.
-        let _ = self.watchers.send(std::sync::Arc::new(Published { sweep, update }));
+        let _ = self.watchers.send(Arc::new(Published { sweep, update }));
     }
 }

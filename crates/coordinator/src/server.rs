@@ -112,7 +112,7 @@ impl Coordinator {
             heartbeat_ms: milliseconds(options.heartbeat),
             lease_ms: milliseconds(options.lease),
         };
-        let desk = Desk::restore(store, timing)?;
+        let desk = Desk::restore(store, Arc::clone(&artifacts), timing)?;
         let listen = |source| CoordinatorError::Listen { address: options.listen, source };
         let listener = TcpListener::bind(options.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;

@@ -93,7 +93,7 @@ impl StoreError {
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
     AddSweep(Box<NewSweep>),
-    /// Also removes what earlier attempts measured after `from_step`.
+    /// Also removes what earlier attempts measured after `from_step`, and their result.
     StartAttempt {
         trial: TrialId,
         attempt: AttemptRow,

@@ -39,6 +39,7 @@ impl Desk {
                         entry.status.retry_at_ms = retry_at;
                         if state != v1::TrialState::Running {
                             entry.status.progress = None;
+                            self.progress.remove(&trial);
                         }
                         self.changed_sweeps.insert(entry.sweep.clone());
                     }
@@ -100,14 +101,11 @@ impl Desk {
         status.attempts.push((&row).into());
         status.epochs.retain(|epoch| from_step > 0 && epoch.step <= from_step);
         status.progress = None;
+        status.result = None;
         let spec = status.spec.clone();
         self.changed_trials.insert(attempt.trial.clone());
-        let cut = v1::PointsAdded {
-            trial_id: attempt.trial.to_string(),
-            series: Vec::new(),
-            truncated_after: Some(from_step),
-        };
-        self.points.insert(attempt.trial.clone(), cut);
+        self.progress.remove(&attempt.trial);
+        self.cut_points(&attempt.trial, from_step);
         self.changes.push(Change::StartAttempt { trial: attempt.trial.clone(), attempt: row });
         let message = Down::Assign(v1::Assign {
             attempt: Some(attempt_ref(attempt)),
@@ -158,8 +156,9 @@ impl Desk {
         for (id, status) in &mut self.board.workers {
             let Some(worker) = scheduler.worker(&WorkerId::new(id), now) else { continue };
             let liveness = v1::Liveness::from(worker.liveness);
-            if status.liveness() != liveness {
+            if status.liveness() != liveness || status.draining != worker.is_draining {
                 status.set_liveness(liveness);
+                status.draining = worker.is_draining;
                 self.changed_workers.insert(id.clone());
             }
         }

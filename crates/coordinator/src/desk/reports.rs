@@ -6,10 +6,14 @@ use v1::coordinator_message::Message as Down;
 use v1::report::Content;
 use v1::trial_event::Event;
 
-use super::Desk;
+use super::{After, Desk};
+use crate::artifacts::ArtifactStore;
 use crate::convert::{attempt_id, attempt_ref};
 use crate::scheduler::{AttemptId, Checkpoint, WorkerId};
 use crate::store::{Change, LogRow};
+
+/// Longest line that is kept, in bytes.
+const LONGEST_LINE: usize = 8192;
 
 impl Desk {
     pub(super) fn report(&mut self, worker: &WorkerId, report: v1::Report, now: i64) {
@@ -17,12 +21,20 @@ impl Desk {
             tracing::warn!("{worker} sent a report that names no attempt");
             return;
         };
-        if !self.scheduler.accepts_checkpoint(&attempt) {
+        let is_open = self.scheduler.accepts(&attempt);
+        let was_its_own = self.scheduler.trial(&attempt.trial).is_some_and(|trial| {
+            let is_newest = trial.last_attempt == attempt.attempt;
+            is_newest && trial.last_worker.as_ref() == Some(worker)
+        });
+        let may_be_known = is_open || self.scheduler.accepts_checkpoint(&attempt);
+        if !was_its_own || !may_be_known {
             self.refuse(worker, &attempt);
             return;
         }
         if report.sequence == 0 {
-            self.progress(&attempt, report, now);
+            if is_open {
+                self.progress(&attempt, report, now);
+            }
             return;
         }
         let last = self.board.trials.get(&attempt.trial).map_or(0, |trial| trial.last_sequence);
@@ -30,18 +42,23 @@ impl Desk {
             self.acknowledge(worker, &attempt, last);
             return;
         }
-        if report.sequence != last + 1 {
-            // Something before it is on its way again; the worker sends this one again, too.
-            tracing::warn!(
-                "{worker} sent report {} of {} where {} comes next",
-                report.sequence,
-                attempt.trial,
-                last + 1
-            );
-            self.links.remove(worker);
+        if !is_open {
+            // The end of an attempt is its last report.
+            self.refuse(worker, &attempt);
             return;
         }
-        if let Some(problem) = problem_of(&report) {
+        if report.sequence != last + 1 {
+            // On a new link the worker is told where to go on.
+            let (found, expected) = (report.sequence, last + 1);
+            let why = format!("report {found} of {} came where {expected} is next", attempt.trial);
+            tracing::warn!("{worker}: {why}");
+            if let Some(connection) = self.connections.get(worker).copied() {
+                self.disconnect(worker, connection, now);
+            }
+            self.after.push(After::Unlink(worker.clone(), why));
+            return;
+        }
+        if let Some(problem) = problem_of(&report, &self.artifacts) {
             // The worker's trial speaks nonsense; keeping the connection would only repeat it.
             tracing::warn!("{worker}: report of {}: {problem}", attempt.trial);
             let commands = self.scheduler.ended(&attempt, AttemptEnd::Crashed, &problem, now);
@@ -60,7 +77,8 @@ impl Desk {
             }
             Some(Content::Ended(ended)) => {
                 let end = AttemptEnd::try_from(ended.reason()).unwrap_or(AttemptEnd::Crashed);
-                let commands = self.scheduler.ended(&attempt, end, &ended.message, now);
+                let message = shortened(ended.message);
+                let commands = self.scheduler.ended(&attempt, end, &message, now);
                 self.carry_out(commands, now);
             }
             _ => {}
@@ -107,8 +125,9 @@ impl Desk {
                     self.add_points(trial, batch);
                 }
                 self.change_trial(trial, |status| {
-                    status.epochs.retain(|known| known.epoch < epoch.epoch);
+                    status.epochs.retain(|known| known.epoch != epoch.epoch);
                     status.epochs.push(epoch);
+                    status.epochs.sort_by_key(|known| known.epoch);
                 });
             }
             Event::Started(started) => self.change_trial(trial, |status| {
@@ -122,7 +141,7 @@ impl Desk {
                 if let Ok(line) = LogLine::try_from(line) {
                     let worker_name = self.worker_name(worker);
                     let trial_id = trial.to_string();
-                    let (level, message) = (line.level, line.message);
+                    let (level, message) = (line.level, shortened(line.message));
                     self.write_log(LogRow { time_ms: now, level, worker_name, trial_id, message });
                 }
             }
@@ -146,12 +165,29 @@ impl Desk {
     }
 
     fn add_points(&mut self, trial: &TrialId, batch: v1::PointBatch) {
-        let added = self.points.entry(trial.clone()).or_insert_with(|| v1::PointsAdded {
+        self.added_points(trial).series.push(batch);
+    }
+
+    /// A new attempt continues from `step`: what came after it is dropped, also of what this batch added
+    /// before. Watchers first drop and then add.
+    pub(super) fn cut_points(&mut self, trial: &TrialId, step: u64) {
+        let added = self.added_points(trial);
+        added.truncated_after = Some(added.truncated_after.map_or(step, |before| before.min(step)));
+        for batch in &mut added.series {
+            let kept = batch.steps.iter().take_while(|at| step > 0 && **at <= step).count();
+            batch.steps.truncate(kept);
+            batch.values.truncate(kept);
+        }
+        added.series.retain(|batch| !batch.steps.is_empty());
+    }
+
+    /// What this batch adds to the series of a trial.
+    fn added_points(&mut self, trial: &TrialId) -> &mut v1::PointsAdded {
+        self.points.entry(trial.clone()).or_insert_with(|| v1::PointsAdded {
             trial_id: trial.to_string(),
             series: Vec::new(),
             truncated_after: None,
-        });
-        added.series.push(batch);
+        })
     }
 
     fn worker_name(&self, worker: &WorkerId) -> String {
@@ -159,8 +195,18 @@ impl Desk {
     }
 }
 
+/// Lines are kept in memory and sent to every watcher: one of a trial that went mad is cut.
+fn shortened(mut line: String) -> String {
+    if line.len() > LONGEST_LINE {
+        let end = (0..=LONGEST_LINE).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
+        line.truncate(end);
+        line.push('…');
+    }
+    line
+}
+
 /// What makes a report unfit to be stored, if anything.
-fn problem_of(report: &v1::Report) -> Option<String> {
+fn problem_of(report: &v1::Report, artifacts: &ArtifactStore) -> Option<String> {
     match &report.content {
         None => Some("it is empty".to_owned()),
         Some(Content::Ended(_)) => None,
@@ -171,7 +217,15 @@ fn problem_of(report: &v1::Report) -> Option<String> {
             bitsweep_sweep::PointBatch::try_from(batch.clone()).err().map(|e| e.to_string())
         }
         Some(Content::Event(v1::TrialEvent { event: Some(Event::Checkpoint(checkpoint)) })) => {
-            checkpoint.artifact.is_none().then(|| "a checkpoint without an artifact".to_owned())
+            let Some(artifact) = &checkpoint.artifact else {
+                return Some("a checkpoint without an artifact".to_owned());
+            };
+            // The trial could not be continued from it, here or elsewhere.
+            match artifacts.contains(&artifact.hash) {
+                Ok(true) => None,
+                Ok(false) => Some(format!("its checkpoint {} was never uploaded", artifact.hash)),
+                Err(error) => Some(error.to_string()),
+            }
         }
         Some(Content::Event(_)) => None,
     }

@@ -38,6 +38,7 @@ pub(crate) enum Request {
     /// A message on a worker's link.
     Message {
         worker: WorkerId,
+        connection: u64,
         message: Up,
     },
     /// A worker's link is gone.
@@ -80,11 +81,17 @@ impl Desk {
     pub(super) fn take(&mut self, request: Request, now: i64) {
         match request {
             Request::Hello { hello, link, answer } => self.hello(hello, link, answer, now),
-            Request::Message { worker, message } => self.message(&worker, message, now),
+            Request::Message { worker, connection, message } => {
+                // Of a link that was replaced: the worker says it again on the new one.
+                if self.connections.get(&worker) == Some(&connection) {
+                    self.message(&worker, message, now);
+                }
+            }
             Request::Gone { worker, connection } => {
-                let commands = self.scheduler.worker_disconnected(&worker, connection, now);
-                self.carry_out(commands, now);
-                self.changed_workers.insert(worker.as_str().to_owned());
+                if self.links.get(&worker).is_some_and(|(number, _)| *number == connection) {
+                    self.links.remove(&worker);
+                }
+                self.disconnect(&worker, connection, now);
             }
             Request::Submit { request, plan, key, answer } => {
                 let response = self.submit(&request, *plan, key, now);
@@ -115,7 +122,7 @@ impl Desk {
                     let before = self.settled(&id);
                     let commands = self.scheduler.cancel(&id, now);
                     self.carry_out(commands, now);
-                    let cancelled = (self.settled(&id) - before) as u32;
+                    let cancelled = self.settled(&id).saturating_sub(before) as u32;
                     v1::CancelResponse { cancelled }
                 });
                 self.answer(answer, response);
@@ -126,7 +133,8 @@ impl Desk {
                     let commands = self.scheduler.resume(&id, now);
                     self.carry_out(commands, now);
                     self.reopen(&id);
-                    let resumed = (before - self.settled(&id)) as u32;
+                    // A lease that runs out just now may settle a trial in between.
+                    let resumed = before.saturating_sub(self.settled(&id)) as u32;
                     v1::ResumeResponse { resumed }
                 });
                 self.answer(answer, response);
@@ -203,15 +211,14 @@ impl Desk {
 
     /// `<name>-<start of the key>`, longer where that is taken.
     fn free_id(&self, name: &str, key: &str) -> SweepId {
-        let mut id = SweepId::new(format!("{name}-{key}"));
-        for length in 6..key.len() {
-            let shorter = SweepId::new(format!("{name}-{}", key.get(..length).unwrap_or(key)));
-            if !self.board.sweeps.contains_key(&shorter) {
-                id = shorter;
-                break;
-            }
-        }
-        id
+        let starts = (6..=key.len()).filter_map(|length| key.get(..length));
+        // A key that is the start of another sweep's key may find all of these taken.
+        let numbered = (2..).map(|number| format!("{key}-{number}"));
+        let short = (key.len() < 6).then_some(key);
+        let ends = short.into_iter().chain(starts).map(str::to_owned).chain(numbered);
+        let mut ids = ends.map(|end| SweepId::new(format!("{name}-{end}")));
+        let is_free = |id: &SweepId| !self.board.sweeps.contains_key(id);
+        ids.find(is_free).unwrap_or_else(|| SweepId::new(format!("{name}-{key}")))
     }
 
     fn hello(&mut self, hello: v1::Hello, link: WorkerLink, answer: Answer<u64>, now: i64) {
@@ -233,6 +240,7 @@ impl Desk {
             slots: hello.slots,
             threads: hello.threads,
             devices: hello.devices,
+            running: hello.attempts,
             last_heard_ms: now,
             connected_ms: now,
             ..Default::default()
@@ -240,7 +248,8 @@ impl Desk {
         self.board.workers.insert(hello.worker_id.clone(), status);
         self.changed_workers.insert(hello.worker_id);
         // After whatever this batch still sends over the link before it: Welcome comes first on this one.
-        self.after.push(After::Link(worker.clone(), link));
+        self.after.push(After::Link(worker.clone(), welcome.connection, link));
+        self.connections.insert(worker.clone(), welcome.connection);
         let timing = self.timing;
         let verdicts = welcome.verdicts.iter().map(|verdict| v1::Verdict {
             attempt: Some(attempt_ref(&verdict.attempt)),
@@ -282,10 +291,6 @@ impl Desk {
                 }
             }
             Up::Draining(_) => {
-                if let Some(status) = self.board.workers.get_mut(worker.as_str()) {
-                    status.draining = true;
-                }
-                self.changed_workers.insert(worker.as_str().to_owned());
                 let commands = self.scheduler.worker_draining(worker, now);
                 self.carry_out(commands, now);
             }

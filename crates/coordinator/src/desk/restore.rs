@@ -1,11 +1,15 @@
 //! The desk as the store has it.
 
+use std::sync::Arc;
+
+use bitsweep_proto::v1;
 use tokio::sync::broadcast;
 
 use super::Desk;
+use crate::artifacts::ArtifactStore;
 use crate::board::{Board, LOG_LINES};
 use crate::clock::now_ms;
-use crate::convert::trial_state;
+use crate::convert::{attempt_ref, trial_state};
 use crate::scheduler::{
     AttemptId, RestoredLease, RestoredSweep, RestoredTrial, Scheduler, Timing, WorkerId,
 };
@@ -16,7 +20,11 @@ const PUBLISHED: usize = 4096;
 
 impl Desk {
     /// Everything that was acknowledged, leases still being worked included.
-    pub(crate) fn restore(store: SqliteStore, timing: Timing) -> Result<Self, StoreError> {
+    pub(crate) fn restore(
+        store: SqliteStore,
+        artifacts: Arc<ArtifactStore>,
+        timing: Timing,
+    ) -> Result<Self, StoreError> {
         let now = now_ms();
         let mut board = Board::default();
         let (mut sweeps, mut leases) = (Vec::new(), Vec::new());
@@ -31,12 +39,25 @@ impl Desk {
             board.push_log(&line);
         }
         let (scheduler, commands) = Scheduler::restore(timing, sweeps, leases, now);
+        // Who held leases before; the rest they tell when they are back.
+        for worker in scheduler.workers(now) {
+            let status = v1::WorkerStatus {
+                worker_id: worker.id.as_str().to_owned(),
+                name: worker.name,
+                running: worker.running.iter().map(attempt_ref).collect(),
+                last_heard_ms: worker.last_heard,
+                ..Default::default()
+            };
+            board.workers.insert(status.worker_id.clone(), status);
+        }
         let mut desk = Self {
             scheduler,
             timing,
             board,
             store: Some(store),
+            artifacts,
             links: Default::default(),
+            connections: Default::default(),
             watchers: broadcast::channel(PUBLISHED).0,
             cursor: 0,
             changes: Vec::new(),

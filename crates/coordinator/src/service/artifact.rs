@@ -56,7 +56,10 @@ impl v1::artifacts_server::Artifacts for ArtifactService {
             let mut announced = None;
             let mut total = 0;
             while let Some(chunk) = received.blocking_recv() {
-                announced = announced.or(chunk.announced);
+                if let Some(reference) = chunk.announced {
+                    store.check_hash(&reference.hash)?;
+                    announced = Some(reference);
+                }
                 total += chunk.data.len() as u64;
                 if total > LARGEST {
                     return Err(Status::resource_exhausted(format!(

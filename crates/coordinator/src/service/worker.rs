@@ -58,7 +58,7 @@ impl v1::workers_server::Workers for WorkerService {
                 };
                 let Ok(Some(message)) = received else { break };
                 let Some(message) = message.message else { continue };
-                let request = Request::Message { worker: worker.clone(), message };
+                let request = Request::Message { worker: worker.clone(), connection, message };
                 if desk.send(request).await.is_err() {
                     return;
                 }

@@ -51,6 +51,15 @@ impl Worker {
         message.expect("a message in time").unwrap().expect("an open link").message.unwrap()
     }
 
+    /// Reads until the link ends; how it ended.
+    pub async fn end(&mut self) -> Result<(), tonic::Status> {
+        let read = async {
+            while self.down.message().await?.is_some() {}
+            Ok(())
+        };
+        tokio::time::timeout(PATIENCE, read).await.expect("an end in time")
+    }
+
     /// The next order to run something.
     pub async fn assigned(&mut self) -> v1::Assign {
         loop {

@@ -98,6 +98,7 @@ fn start_attempt(transaction: &Transaction<'_>, trial: &TrialId, attempt: &Attem
         let sql = format!("DELETE FROM {table} WHERE trial_id = ?1 AND (step > ?2 OR ?2 = 0)");
         run(transaction, &sql, params![trial.as_str(), signed(attempt.from_step)])?;
     }
+    run(transaction, "UPDATE trials SET result = NULL WHERE id = ?1", params![trial.as_str()])?;
     run(
         transaction,
         "INSERT INTO attempts (trial_id, attempt, worker_id, worker_name, started_ms, from_step) \
