@@ -74,6 +74,8 @@ impl LocalWorker {
     async fn keep_running(self) -> anyhow::Result<()> {
         for _ in 0..=REPLACEMENTS {
             let mut child = self.spawn()?;
+            // Waiting for a child closes its standard input, which tells a worker that its parent is gone.
+            let _parent_is_here = child.stdin.take();
             let status = tokio::select! {
                 status = child.wait() => status?,
                 () = self.stop.cancelled() => return end(child).await,
