@@ -101,24 +101,49 @@ impl Worker {
 
     /// Sends reports numbered from `first`.
     pub async fn reports(&self, attempt: &v1::AttemptRef, first: u64, events: Vec<Event>) {
-        let reports = events.into_iter().zip(first..).map(|(event, sequence)| v1::Report {
-            attempt: Some(attempt.clone()),
-            sequence,
-            time_ms: 0,
-            content: Some(Content::Event(v1::TrialEvent { event: Some(event) })),
-        });
+        let reports = events.into_iter().zip(first..);
+        let reports = reports.map(|(event, sequence)| event_report(attempt, sequence, event));
         self.send(Up::Reports(v1::Reports { reports: reports.collect() })).await;
     }
 
+    /// Sends reports numbered from `first`, and the end of the attempt, in one message.
+    pub async fn reports_and_end(
+        &self,
+        attempt: &v1::AttemptRef,
+        first: u64,
+        events: Vec<Event>,
+        reason: v1::AttemptEnd,
+    ) {
+        let last = first + events.len() as u64;
+        let reports = events.into_iter().zip(first..);
+        let mut reports: Vec<_> =
+            reports.map(|(event, sequence)| event_report(attempt, sequence, event)).collect();
+        reports.push(end_report(attempt, last, reason));
+        self.send(Up::Reports(v1::Reports { reports })).await;
+    }
+
     pub async fn ended(&self, attempt: &v1::AttemptRef, sequence: u64, reason: v1::AttemptEnd) {
-        let ended = v1::Ended { reason: reason.into(), message: "as told".to_owned() };
-        let report = v1::Report {
-            attempt: Some(attempt.clone()),
-            sequence,
-            time_ms: 0,
-            content: Some(Content::Ended(ended)),
-        };
-        self.send(Up::Reports(v1::Reports { reports: vec![report] })).await;
+        let reports = vec![end_report(attempt, sequence, reason)];
+        self.send(Up::Reports(v1::Reports { reports })).await;
+    }
+}
+
+pub fn event_report(attempt: &v1::AttemptRef, sequence: u64, event: Event) -> v1::Report {
+    v1::Report {
+        attempt: Some(attempt.clone()),
+        sequence,
+        time_ms: 0,
+        content: Some(Content::Event(v1::TrialEvent { event: Some(event) })),
+    }
+}
+
+pub fn end_report(attempt: &v1::AttemptRef, sequence: u64, reason: v1::AttemptEnd) -> v1::Report {
+    let ended = v1::Ended { reason: reason.into(), message: "as told".to_owned() };
+    v1::Report {
+        attempt: Some(attempt.clone()),
+        sequence,
+        time_ms: 0,
+        content: Some(Content::Ended(ended)),
     }
 }
 
