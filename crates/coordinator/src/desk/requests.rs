@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bitsweep_proto::v1;
 use bitsweep_sweep::{Plan, SweepId};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, broadcast, mpsc, oneshot};
 use tonic::Status;
 use v1::coordinator_message::Message as Down;
 use v1::worker_message::Message as Up;
@@ -40,6 +40,8 @@ pub(crate) enum Request {
         worker: WorkerId,
         connection: u64,
         message: Up,
+        /// Its share of the memory for messages that wait.
+        room: Option<OwnedSemaphorePermit>,
     },
     /// A worker's link is gone.
     Gone {
@@ -81,7 +83,8 @@ impl Desk {
     pub(super) fn take(&mut self, request: Request, now: i64) {
         match request {
             Request::Hello { hello, link, answer } => self.hello(hello, link, answer, now),
-            Request::Message { worker, connection, message } => {
+            Request::Message { worker, connection, message, room } => {
+                drop(room);
                 // Of a link that was replaced: the worker says it again on the new one.
                 if self.connections.get(&worker) == Some(&connection) {
                     self.message(&worker, message, now);

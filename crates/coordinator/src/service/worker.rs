@@ -1,6 +1,7 @@
 //! The link of a worker.
 
 use bitsweep_proto::v1;
+use prost::Message as _;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request as Call, Response, Status, Streaming};
@@ -58,7 +59,16 @@ impl v1::workers_server::Workers for WorkerService {
                 };
                 let Ok(Some(message)) = received else { break };
                 let Some(message) = message.message else { continue };
-                let request = Request::Message { worker: worker.clone(), connection, message };
+                // Only reports are large, and only they can wait: a heartbeat must not.
+                let room = match &message {
+                    Up::Reports(reports) => match desk.room(reports.encoded_len()).await {
+                        Ok(room) => Some(room),
+                        Err(_) => return,
+                    },
+                    _ => None,
+                };
+                let worker = worker.clone();
+                let request = Request::Message { worker, connection, message, room };
                 if desk.send(request).await.is_err() {
                     return;
                 }
