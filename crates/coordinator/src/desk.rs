@@ -25,7 +25,7 @@ use crate::board::Board;
 use crate::clock::now_ms;
 use crate::scheduler::{Scheduler, Timing, WorkerId};
 use crate::service::stopping;
-use crate::store::{Change, SqliteStore, Store as _};
+use crate::store::{Change, SqliteStore, StateLock, Store as _};
 
 pub(crate) use requests::{Request, WorkerLink};
 
@@ -61,6 +61,8 @@ pub(crate) struct Desk {
     timing: Timing,
     board: Board,
     store: Option<SqliteStore>,
+    /// Held until nothing writes to the store any more, also after the desk is gone.
+    lock: Arc<StateLock>,
     artifacts: Arc<ArtifactStore>,
     /// With the numbers of their connections.
     links: BTreeMap<WorkerId, (u64, WorkerLink)>,
@@ -164,8 +166,10 @@ impl Desk {
         loop {
             let Some(mut store) = self.store.take() else { return Ok(false) };
             let batch = Arc::clone(&changes);
+            let lock = Arc::clone(&self.lock);
             let applied = tokio::task::spawn_blocking(move || {
                 let result = store.apply(&batch);
+                drop(lock);
                 (store, result)
             })
             .await;

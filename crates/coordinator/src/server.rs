@@ -103,7 +103,7 @@ impl Coordinator {
         if !options.listen.ip().is_loopback() {
             return Err(CoordinatorError::NotLoopback(options.listen));
         }
-        let lock = StateLock::acquire(&options.state)?;
+        let lock = Arc::new(StateLock::acquire(&options.state)?);
         let store = SqliteStore::open(&options.state)?;
         let series = store.reader()?;
         let artifacts = Arc::new(ArtifactStore::open(options.state.join("artifacts"))?);
@@ -112,7 +112,7 @@ impl Coordinator {
             heartbeat_ms: milliseconds(options.heartbeat),
             lease_ms: milliseconds(options.lease),
         };
-        let desk = Desk::restore(store, Arc::clone(&artifacts), timing)?;
+        let desk = Desk::restore(store, Arc::clone(&lock), Arc::clone(&artifacts), timing)?;
         let listen = |source| CoordinatorError::Listen { address: options.listen, source };
         let listener = TcpListener::bind(options.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;

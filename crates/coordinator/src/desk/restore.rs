@@ -13,7 +13,7 @@ use crate::convert::{attempt_ref, trial_state};
 use crate::scheduler::{
     AttemptId, RestoredLease, RestoredSweep, RestoredTrial, Scheduler, Timing, WorkerId,
 };
-use crate::store::{SqliteStore, Store as _, StoreError, TrialRow};
+use crate::store::{SqliteStore, StateLock, Store as _, StoreError, TrialRow};
 
 /// Changes kept for watchers; one that falls further behind gets a new snapshot.
 const PUBLISHED: usize = 4096;
@@ -22,6 +22,7 @@ impl Desk {
     /// Everything that was acknowledged, leases still being worked included.
     pub(crate) fn restore(
         store: SqliteStore,
+        lock: Arc<StateLock>,
         artifacts: Arc<ArtifactStore>,
         timing: Timing,
     ) -> Result<Self, StoreError> {
@@ -55,6 +56,7 @@ impl Desk {
             timing,
             board,
             store: Some(store),
+            lock,
             artifacts,
             links: Default::default(),
             connections: Default::default(),
