@@ -10,13 +10,16 @@ use crate::quantizers::{Quantizers, Widths};
 /// PyTorch's default.
 pub(crate) const EPSILON: f32 = 1e-5;
 
+/// Told the name of a layer and its input.
+pub(crate) type Capture<'a> = dyn FnMut(&str, Vec<f32>) + 'a;
+
 /// How a forward pass treats batch-norm and quantizers.
 pub(crate) struct Pass<'a> {
     pub(crate) statistics: Statistics,
     /// Whether quantizers are passed by.
     pub(crate) full_precision: bool,
     /// Told every quantized layer's input, before its quantizer.
-    pub(crate) capture: Option<&'a mut dyn FnMut(&str, Vec<f32>)>,
+    pub(crate) capture: Option<&'a mut Capture<'a>>,
 }
 
 /// Which statistics batch-norm uses.

@@ -48,8 +48,8 @@ pub trait UpdateRule {
 
 #[derive(Clone, Debug)]
 enum Network {
-    ResNet(ResNet),
-    AlexNet(AlexNet),
+    ResNet(Box<ResNet>),
+    AlexNet(Box<AlexNet>),
 }
 
 impl Network {
@@ -92,9 +92,13 @@ impl Model {
         config.check().map_err(ModelError)?;
         let init = Initializer { seed, device };
         let network = match config.architecture {
-            Architecture::ResNet18 => Network::ResNet(ResNet::new(config, [2, 2, 2, 2], &init)),
-            Architecture::ResNet34 => Network::ResNet(ResNet::new(config, [3, 4, 6, 3], &init)),
-            Architecture::AlexNet => Network::AlexNet(AlexNet::new(config, &init)),
+            Architecture::ResNet18 => {
+                Network::ResNet(Box::new(ResNet::new(config, [2, 2, 2, 2], &init)))
+            }
+            Architecture::ResNet34 => {
+                Network::ResNet(Box::new(ResNet::new(config, [3, 4, 6, 3], &init)))
+            }
+            Architecture::AlexNet => Network::AlexNet(Box::new(AlexNet::new(config, &init))),
         };
         Ok(Self { network, device: device.clone() })
     }

@@ -4,6 +4,8 @@
 
 mod calibration;
 mod fixtures;
+mod gradients;
+mod plan;
 mod reference;
 mod shapes;
 mod state;

@@ -1,0 +1,84 @@
+//! Gradients of whole networks against differences of their loss.
+
+use bitsweep_models::{Architecture, Mode, Model, ParameterGroup, UpdateRule};
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Int, Tensor, TensorData};
+
+use crate::fixtures::{ALL, calibrate, images, small, trainable, values};
+
+const BATCH: usize = 12;
+
+fn loss(model: &mut Model) -> Tensor<1> {
+    let device = model.device().clone();
+    let batch = Tensor::from_data(images(4, [BATCH, 28, 28, 1]).into_data(), &device);
+    let labels: Vec<i64> = (0..BATCH as i64).map(|i| i % 10).collect();
+    let labels: Tensor<2, Int> = Tensor::from_data(TensorData::new(labels, [BATCH, 1]), &device);
+    log_softmax(model.forward(batch, Mode::Train), 1).gather(1, labels).mean().neg()
+}
+
+/// Moves one tensor along its gradient so far that the loss should change by `change`.
+struct Move<'a> {
+    target: &'a str,
+    change: f32,
+}
+
+impl UpdateRule for Move<'_> {
+    fn update(&mut self, name: &str, _: ParameterGroup, value: &mut [f32], gradient: &[f32]) {
+        if name == self.target {
+            let square: f32 = gradient.iter().map(|g| g * g).sum();
+            let step = self.change / square;
+            value.iter_mut().zip(gradient).for_each(|(value, gradient)| *value += step * gradient);
+        }
+    }
+}
+
+/// How the loss changes when `target` moves along its gradient, over what its gradient promises.
+fn kept_promise(model: &Model, target: &str, change: f32) -> f32 {
+    let moved = |change: f32| {
+        let mut model = model.clone();
+        let mut gradients = loss(&mut model).backward();
+        model.update(&mut gradients, &mut Move { target, change });
+        values(loss(&mut model))[0]
+    };
+    (moved(change) - moved(-change)) / (2.0 * change)
+}
+
+#[test]
+fn every_tensors_gradient_is_the_slope_of_the_loss() {
+    // One weight at a time would drown in the loss's last bits; a whole tensor moved along its gradient
+    // changes the loss by a thousandth, of which f32 resolves about as much again. ReLUs that switch
+    // within the step cost the rest of the tolerance.
+    for architecture in ALL {
+        let mut model = trainable(&small(architecture, 32));
+        let names: Vec<String> =
+            model.state().into_keys().filter(|name| !name.contains("running_")).collect();
+        let promises = names.iter().map(|name| (name, kept_promise(&model, name, 1e-3)));
+        let broken: Vec<_> = promises.filter(|(_, kept)| (kept - 1.0).abs() > 0.03).collect();
+        assert!(broken.is_empty(), "{architecture:?}: {broken:?}");
+    }
+}
+
+#[test]
+fn exponents_of_two_bit_weights_get_gradients() {
+    // Ternary weights: the loss sees the threshold only through rounding, the straight-through gradient
+    // through the transformer.
+    struct Gammas(Vec<f32>);
+    impl UpdateRule for Gammas {
+        fn update(&mut self, _: &str, group: ParameterGroup, _: &mut [f32], gradient: &[f32]) {
+            if group == ParameterGroup::Gamma {
+                self.0.extend(gradient);
+            }
+        }
+    }
+    for (architecture, layers) in
+        [(Architecture::ResNet18, 19), (Architecture::ResNet34, 35), (Architecture::AlexNet, 6)]
+    {
+        let mut model = trainable(&small(architecture, 2));
+        calibrate(&mut model, architecture, &images(4, [BATCH, 28, 28, 1]));
+        let mut gammas = Gammas(Vec::new());
+        let mut gradients = loss(&mut model).backward();
+        model.update(&mut gradients, &mut gammas);
+        assert_eq!(gammas.0.len(), layers);
+        assert!(gammas.0.iter().all(|g| g.is_finite() && *g != 0.0), "{:?}", gammas.0);
+    }
+}
