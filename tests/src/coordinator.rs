@@ -35,8 +35,17 @@ impl Coordinator {
 
     /// Submits a sweep file; the sweep's id.
     pub fn submit(&self, file: &Path) -> String {
-        let file = file.to_str().unwrap();
-        let answer = Process::run(["submit", file, "--coordinator", &self.address]);
+        self.submit_with(file, &[])
+    }
+
+    /// Submits a sweep file that was submitted before as a sweep of its own.
+    pub fn submit_afresh(&self, file: &Path) -> String {
+        self.submit_with(file, &["--fresh"])
+    }
+
+    fn submit_with(&self, file: &Path, more: &[&str]) -> String {
+        let fixed = ["submit", file.to_str().unwrap(), "--coordinator", &self.address];
+        let answer = Process::run(fixed.iter().chain(more));
         assert_eq!(answer.code(), 0, "{answer:?}");
         let (sweep, _) = answer.stdout.split_once(':').unwrap();
         sweep.to_owned()

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bitsweep_tests::{Coordinator, Export, Process, eventually, free_address, worker};
+use bitsweep_tests::{Coordinator, Export, Process, Trial, eventually, free_address, worker};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -74,7 +74,8 @@ fn midway(status: &Value) -> Option<(String, String)> {
 #[test]
 fn a_worker_killed_in_mid_trial_costs_an_attempt_and_no_step() {
     let fleet = Fleet::start();
-    let sweep = fleet.coordinator.submit(&tiny(fleet.folder.path(), 20));
+    let file = tiny(fleet.folder.path(), 20);
+    let sweep = fleet.coordinator.submit(&file);
     let mut workers = vec![("one", fleet.worker("one")), ("two", fleet.worker("two"))];
     let (trial, victim) = eventually("a trial in the middle of its training", || {
         midway(&fleet.coordinator.status(&sweep))
@@ -100,6 +101,18 @@ fn a_worker_killed_in_mid_trial_costs_an_attempt_and_no_step() {
     );
     let from = attempts[1]["from_step"].as_u64().unwrap();
     assert!(from > 0, "it continues from its checkpoint: {attempts:?}");
+
+    // Undisturbed, the same sweep comes to the same numbers, to the last bit.
+    let undisturbed = fleet.coordinator.submit_afresh(&file);
+    assert_eq!(fleet.coordinator.end(&undisturbed), "finished");
+    for other in fleet.coordinator.export(&undisturbed).trials {
+        let trial = export.trial(other.name());
+        for metric in ["step-loss", "train-loss", "validation-loss", "top1", "top5"] {
+            let series = |trial: &Trial| trial.series().get(metric).cloned().unwrap_or_default();
+            assert_eq!(series(trial), series(&other), "{}: {metric}", trial.name());
+        }
+        assert_eq!(trial.0["correct"], other.0["correct"], "{}", trial.name());
+    }
 
     let survivor = workers.pop().unwrap().1.terminate();
     assert_eq!(survivor.code(), 0, "{survivor:?}");
