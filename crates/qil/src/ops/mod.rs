@@ -1,11 +1,12 @@
 //! Fused operations with their own backward passes.
 //!
 //! [`FusedOps`] is what a backend can do without gradients, implemented for [`Flex`] by the CPU
-//! kernels; `autodiff` adds the gradients once for every backend. Another backend is one more
-//! implementation of [`backend::HostBackend`] or of [`FusedOps`].
+//! kernels; `autodiff` and `backward` add the gradients once for every backend. Another backend is one
+//! more implementation of [`backend::HostBackend`] and of [`FusedOps`].
 
 mod autodiff;
-pub(crate) mod backend;
+mod backend;
+mod backward;
 mod forward;
 
 use bitsweep_kernels::convolution::ConvolutionShape;
