@@ -1,0 +1,67 @@
+//! What the commands that need no coordinator print, and how they exit.
+
+use assert_cmd::Command;
+use assert_cmd::assert::Assert;
+
+fn bitsweep(arguments: &[&str]) -> Assert {
+    Command::new(env!("CARGO_BIN_EXE_bitsweep")).args(arguments).assert()
+}
+
+fn standard_output(assert: &Assert) -> String {
+    String::from_utf8_lossy(&assert.get_output().stdout).into_owned()
+}
+
+fn standard_error(assert: &Assert) -> String {
+    String::from_utf8_lossy(&assert.get_output().stderr).into_owned()
+}
+
+#[test]
+fn help_teaches_the_first_steps_and_the_exit_codes() {
+    let help = standard_output(&bitsweep(&["--help"]).success());
+    for part in ["bitsweep run quickstart", "Exit codes:", "Ctrl-C", "export"] {
+        assert!(help.contains(part), "{part} is missing in:\n{help}");
+    }
+    assert!(!help.contains("\n  trial "), "an inner command is advertised:\n{help}");
+}
+
+#[test]
+fn check_prints_chains_trials_and_bytes_of_the_embedded_sweep() {
+    let plan = standard_output(&bitsweep(&["check", "quickstart"]).success());
+    for part in [
+        "12 trials in 3 independent chains",
+        "resnet18-32-s0 → resnet18-4-s0 → resnet18-3-s0 → resnet18-2-s0",
+        "701,178",
+        "bytes at 2 bits",
+    ] {
+        assert!(plan.contains(part), "{part} is missing in:\n{plan}");
+    }
+}
+
+#[test]
+fn a_bad_sweep_file_is_one_line_with_its_place_and_exit_code_2() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("bad.toml");
+    std::fs::write(&file, "name = \"bad\"\nnetworks = [\"resnet81\"]\n").expect("written");
+    let path = file.to_string_lossy();
+    let told = standard_error(&bitsweep(&["check", &path]).code(2));
+    assert!(told.contains("bad.toml:2:13: networks[0] = \"resnet81\""), "{told}");
+    assert!(told.contains("did you mean \"resnet18\"?"), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+}
+
+#[test]
+fn what_is_not_there_is_named_with_what_to_do() {
+    let told = standard_error(&bitsweep(&["check", "no-such.toml"]).code(2));
+    assert!(told.contains("no-such.toml") && told.contains("quickstart"), "{told}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let missing = folder.path().join("nothing");
+    let told =
+        standard_error(&bitsweep(&["status", "--state", &missing.to_string_lossy()]).code(1));
+    assert!(told.contains("run a sweep first"), "{told}");
+}
+
+#[test]
+fn a_trial_process_without_a_request_says_who_starts_it() {
+    let told = standard_error(&bitsweep(&["trial"]).code(1));
+    assert!(told.contains("bitsweep run"), "{told}");
+}
