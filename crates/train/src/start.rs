@@ -64,7 +64,7 @@ impl Source {
     }
 
     /// Steps already done.
-    pub(crate) fn from_step(&self) -> u64 {
+    pub(crate) fn steps_done(&self) -> u64 {
         match self {
             Self::Resume(checkpoint) => checkpoint.header.position.step,
             Self::Scratch | Self::Parent(_) => 0,

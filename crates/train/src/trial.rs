@@ -56,7 +56,7 @@ pub fn run(
 
     let steps_per_epoch = images.train.batches_per_epoch() as u64;
     let total_steps = steps_per_epoch * u64::from(spec.train.epochs);
-    let from_step = source.from_step();
+    let from_step = source.steps_done();
     let reporter = Reporter::new(total_steps, spec.train.epochs, from_step);
     let mut events = Events::new(emit, reporter);
     events.send(TrialEvent::Started(Started {
@@ -237,7 +237,7 @@ impl Trial<'_, '_, '_> {
     fn diverged(&self, which: &str, loss: f64, step: u64) -> TrainError {
         let last = match self.last_loss {
             Some(loss) => format!("the last finite training loss was {loss:.4}"),
-            None => "no loss before it was finite".to_owned(),
+            None => "it was the first step of this attempt".to_owned(),
         };
         TrainError::Diverged(format!(
             "trial {}: the {which} loss became {loss} at step {step} with learning rate {:.3e}; {last}; \

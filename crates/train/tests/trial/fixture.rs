@@ -9,7 +9,7 @@ use bitsweep_sweep::{
 use bitsweep_train::{Control, Outcome, TrainError, TrialRequest, run};
 
 /// 320 images, 10 steps an epoch, 2 epochs.
-pub fn spec(bits: u8) -> TrialSpec {
+pub(crate) fn spec(bits: u8) -> TrialSpec {
     TrialSpec {
         name: TrialName::new(format!("resnet18-{bits}-s0")),
         bits: Bits::both(bits),
@@ -51,11 +51,11 @@ pub fn spec(bits: u8) -> TrialSpec {
 }
 
 /// A folder that goes with its value.
-pub fn folder() -> tempfile::TempDir {
+pub(crate) fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
 }
 
-pub fn request(spec: &TrialSpec, directory: &Path) -> TrialRequest {
+pub(crate) fn request(spec: &TrialSpec, directory: &Path) -> TrialRequest {
     TrialRequest {
         spec: spec.clone(),
         directory: directory.to_owned(),
@@ -67,12 +67,12 @@ pub fn request(spec: &TrialSpec, directory: &Path) -> TrialRequest {
 }
 
 /// Everything a trial said, and how it ended.
-pub struct Told {
-    pub events: Vec<TrialEvent>,
-    pub ended: Result<Outcome, TrainError>,
+pub(crate) struct Told {
+    pub(crate) events: Vec<TrialEvent>,
+    pub(crate) ended: Result<Outcome, TrainError>,
 }
 
-pub fn told(request: &TrialRequest, control: &Control) -> Told {
+pub(crate) fn told(request: &TrialRequest, control: &Control) -> Told {
     let mut events = Vec::new();
     let ended = run(request, control, &mut |event| {
         events.push(event);
@@ -82,14 +82,14 @@ pub fn told(request: &TrialRequest, control: &Control) -> Told {
 }
 
 /// Runs to the end.
-pub fn finished(request: &TrialRequest) -> Told {
+pub(crate) fn finished(request: &TrialRequest) -> Told {
     let told = told(request, &Control::new());
     assert_eq!(told.ended.as_ref().unwrap(), &Outcome::Finished);
     told
 }
 
 impl Told {
-    pub fn epochs(&self) -> Vec<EpochSummary> {
+    pub(crate) fn epochs(&self) -> Vec<EpochSummary> {
         let of = |event: &TrialEvent| match event {
             TrialEvent::Epoch(summary) => Some(*summary),
             _ => None,
@@ -97,16 +97,18 @@ impl Told {
         self.events.iter().filter_map(of).collect()
     }
 
-    pub fn layers(&self) -> Vec<&LayerReport> {
-        let of = |event| match event {
-            &TrialEvent::Layers(ref report) => Some(report),
-            _ => None,
-        };
+    pub(crate) fn layers(&self) -> Vec<&LayerReport> {
+        fn of(event: &TrialEvent) -> Option<&LayerReport> {
+            match event {
+                TrialEvent::Layers(report) => Some(report),
+                _ => None,
+            }
+        }
         self.events.iter().filter_map(of).collect()
     }
 
     /// Steps with the bits of their values.
-    pub fn points(&self, metric: Metric) -> Vec<(u64, u64)> {
+    pub(crate) fn points(&self, metric: Metric) -> Vec<(u64, u64)> {
         let of = |event: &TrialEvent| match event {
             TrialEvent::Points(batch) if batch.metric == metric => {
                 batch.steps.iter().copied().zip(batch.values.iter().map(|v| v.to_bits())).collect()
@@ -116,7 +118,7 @@ impl Told {
         self.events.iter().flat_map(of).collect()
     }
 
-    pub fn checkpoints(&self) -> Vec<(u64, bool, PathBuf)> {
+    pub(crate) fn checkpoints(&self) -> Vec<(u64, bool, PathBuf)> {
         let of = |event: &TrialEvent| match event {
             TrialEvent::Checkpoint(saved) => Some((saved.step, saved.is_final, saved.path.clone())),
             _ => None,
@@ -124,11 +126,11 @@ impl Told {
         self.events.iter().filter_map(of).collect()
     }
 
-    pub fn last_checkpoint(&self) -> PathBuf {
+    pub(crate) fn last_checkpoint(&self) -> PathBuf {
         self.checkpoints().last().unwrap().2.clone()
     }
 
-    pub fn result(&self) -> &FinalResult {
+    pub(crate) fn result(&self) -> &FinalResult {
         match self.events.last().unwrap() {
             TrialEvent::Finished(result) => result,
             other => panic!("the last event is {other:?}"),

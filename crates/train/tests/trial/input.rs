@@ -24,12 +24,20 @@ fn a_loss_that_explodes_ends_the_trial_and_leaves_the_last_checkpoint() {
     let mut spec = spec(32);
     spec.train.learning_rate = 1e18;
     spec.train.warmup_epochs = 0.0;
-    let told = told(&request(&spec, folder.path()), &Control::new());
+    let mut request = request(&spec, folder.path());
+    let control = Control::new();
+    control.request_stop_at(1);
+    let path = told(&request, &control).last_checkpoint();
+    let saved = fs::read(&path).unwrap();
+
+    request.resume_checkpoint = Some(path.clone());
+    let told = told(&request, &Control::new());
     let error = told.ended.unwrap_err();
     assert_eq!(error.reason(), AttemptEnd::Diverged);
     let message = error.to_string();
-    assert!(message.contains("step") && message.contains("learning rate"), "{message}");
-    assert!(message.contains("last finite training loss"), "{message}");
+    assert!(message.contains("step 2 with learning rate"), "{message}");
+    assert_eq!(fs::read(&path).unwrap(), saved);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing bad was saved");
 }
 
 #[test]
