@@ -264,6 +264,7 @@ impl Model {
     /// Everything that makes this network what it is, in torchvision's names and layout, with
     /// `<layer>.weight_quantizer.{center, half_width, gamma}` and
     /// `<layer>.activation_quantizer.{center, half_width}` as one-element tensors.
+    /// `num_batches_tracked` is absent: only PyTorch's `momentum=None` reads it.
     pub fn state(&mut self) -> State {
         let mut reader = Reader::default();
         self.network.visit(&mut reader);
