@@ -30,7 +30,7 @@ fn check_prints_chains_trials_and_bytes_of_the_embedded_sweep() {
     for part in [
         "12 trials in 3 independent chains",
         "resnet18-32-s0 → resnet18-4-s0 → resnet18-3-s0 → resnet18-2-s0",
-        "parameters",
+        "176,258",
         "bytes at 2 bits",
     ] {
         assert!(plan.contains(part), "{part} is missing in:\n{plan}");
