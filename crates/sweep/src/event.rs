@@ -200,6 +200,18 @@ impl EpochSummary {
     }
 }
 
+/// In what way a layer does not compute any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Collapse {
+    /// A half-width d is at its floor.
+    HalfWidth,
+    /// Every weight, or every activation, quantizes to zero.
+    Pruned,
+    /// Every weight, or every positive activation, lies above its interval.
+    Clipped,
+}
+
 /// One quantized layer at the end of one epoch (QIL, Jung et al. 2019, Eq. 3 and 5).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LayerState {
@@ -225,6 +237,12 @@ pub struct LayerState {
     pub histogram: Vec<u64>,
     /// Upper end of the last bin.
     pub histogram_max: f64,
+    /// Fraction of the layer's inputs, on calibration images, that quantize to zero; `None` where unknown.
+    pub activation_zero: Option<f64>,
+    /// Fraction of the layer's inputs, on calibration images, above c + d; `None` where unknown.
+    pub activation_clipped: Option<f64>,
+    /// How the layer collapsed, if it did.
+    pub collapse: Option<Collapse>,
 }
 
 /// All quantized layers at the end of one epoch.

@@ -19,12 +19,14 @@ pub use attempt::AttemptEnd;
 pub use comparison::{Comparison, ComparisonCell, ComparisonRow, TrialOutcome, gap};
 pub use dataset::{KnownDataset, known_dataset, known_datasets};
 pub use event::{
-    CheckpointSaved, EpochSummary, Failure, FinalResult, LayerReport, LayerState, Level, LogLine,
+    CheckpointSaved, Collapse, EpochSummary, Failure, FinalResult, LayerReport, LayerState, Level, LogLine,
     Metric, Phase, PointBatch, Progress, Provenance, Started, TrialEvent,
 };
 pub use file::{FileError, RetrySettings, SweepFile};
 pub use id::{SweepId, TrialId, TrialName};
 pub use plan::{Plan, PlannedTrial};
 pub use trial::{
-    Bits, DataSpec, Gamma, IntervalInit, ModelSpec, Network, Role, Stem, TrainSettings, TrialSpec,
+    BatchNormStatistics, Bits, ConvolutionAlgorithm, CorruptImages, DataSpec, Gamma, GroupSettings,
+    IntervalInit, Loss, ModelSpec, Network, Normalization, OutputScale, Precision,
+    QuantizerLearningRate, Role, Schedule, Stem, TrainSettings, TrainedParameters, TrialSpec,
 };
