@@ -6,6 +6,7 @@
 mod calibration;
 mod checkpoint;
 mod control;
+mod device;
 mod error;
 mod evaluation;
 mod events;

@@ -12,16 +12,6 @@ use crate::error::TrainError;
 /// Prefix of the model's tensors in a checkpoint.
 pub(crate) const STATE: &str = "model.";
 
-/// What computes, by name: with gradients.
-pub(crate) fn device(name: &str) -> Result<Device, TrainError> {
-    match name {
-        "flex" | "cpu" => Ok(Device::flex().autodiff()),
-        _ => Err(TrainError::Spec(format!(
-            "device \"{name}\" is not part of this build; valid: flex, cpu"
-        ))),
-    }
-}
-
 /// A new network with initial values from `seed`.
 pub(crate) fn build(
     spec: &ModelSpec,

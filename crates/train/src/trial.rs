@@ -10,6 +10,7 @@ use bitsweep_sweep::{
 use crate::calibration::recompute_batch_norm;
 use crate::checkpoint::{Checkpoint, Directory, EpochSums, Header, Position};
 use crate::control::Control;
+use crate::device;
 use crate::error::TrainError;
 use crate::evaluation::evaluate;
 use crate::events::{Emit, Events};
@@ -48,7 +49,7 @@ pub fn run(
     }
     // Refused where the process has a pool already: then that one serves.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(request.threads).build_global();
-    let device = network::device(&request.device)?;
+    let device = device::open(&request.device)?;
     let images = Images::open(spec)?;
     let source = Source::read(request)?;
     let directory = Directory::open(&request.directory)?;
