@@ -1,9 +1,13 @@
 //! The table of quantized against full-precision accuracy.
 
+mod statistics;
+
 use serde::{Deserialize, Serialize};
 
 use crate::id::TrialName;
 use crate::trial::{Bits, Network, Role, TrialSpec};
+
+pub use statistics::{PairedTest, SeedMean};
 
 /// Top-1 of a trial minus top-1 of its reference, in points.
 pub fn gap(top1: f64, reference_top1: f64) -> f64 {

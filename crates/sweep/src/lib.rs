@@ -11,12 +11,16 @@ mod dataset;
 mod event;
 mod file;
 mod id;
+mod limit;
 mod plan;
+mod published;
 mod trial;
 
 pub use architecture::{Architecture, Layer, LayerKind};
 pub use attempt::AttemptEnd;
-pub use comparison::{Comparison, ComparisonCell, ComparisonRow, TrialOutcome, gap};
+pub use comparison::{
+    Comparison, ComparisonCell, ComparisonRow, PairedTest, SeedMean, TrialOutcome, gap,
+};
 pub use dataset::{KnownDataset, known_dataset, known_datasets};
 pub use event::{
     CheckpointSaved, Collapse, EpochSummary, Failure, FinalResult, LayerReport, LayerState, Level, LogLine,
@@ -25,8 +29,9 @@ pub use event::{
 pub use file::{FileError, RetrySettings, SweepFile};
 pub use id::{SweepId, TrialId, TrialName};
 pub use plan::{Plan, PlannedTrial};
+pub use published::{Citation, PUBLISHED_DATASET, PublishedFigure, published, published_figure};
 pub use trial::{
     BatchNormStatistics, Bits, ConvolutionAlgorithm, CorruptImages, DataSpec, Gamma, GroupSettings,
-    IntervalInit, Loss, ModelSpec, Network, Normalization, OutputScale, Precision,
+    IntervalInit, InvalidField, Loss, ModelSpec, Network, Normalization, OutputScale, Precision,
     QuantizerLearningRate, Role, Schedule, Stem, TrainSettings, TrainedParameters, TrialSpec,
 };
