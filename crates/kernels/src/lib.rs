@@ -20,5 +20,6 @@ pub mod sgd;
 mod blocks;
 mod dispatch;
 mod pointer;
+mod scratch;
 
 pub use dispatch::{INSTRUCTIONS_VARIABLE, Instructions, instructions};

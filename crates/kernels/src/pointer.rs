@@ -35,6 +35,11 @@ impl Target {
         Self(slice.as_mut_ptr())
     }
 
+    /// From the start of memory that outlives the tasks and that nobody else uses.
+    pub(crate) fn of(start: *mut f32) -> Self {
+        Self(start)
+    }
+
     /// Pointer `offset` elements on. It need not lie inside the slice until it is used.
     #[inline(always)]
     pub(crate) fn at(self, offset: usize) -> *mut f32 {

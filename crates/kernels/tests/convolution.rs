@@ -2,8 +2,8 @@
 #![allow(missing_docs)]
 
 use bitsweep_kernels::convolution::{
-    Algorithm, ConvolutionShape, backward_input, backward_input_with, backward_weight, forward,
-    forward_with,
+    Algorithm, ConvolutionShape, backward_input, backward_input_with, backward_weight,
+    backward_weight_with, forward, forward_with,
 };
 use proptest::prelude::*;
 
@@ -102,6 +102,9 @@ fn check(shape: ConvolutionShape) {
     let mut got = vec![f32::NAN; dw.len()];
     backward_weight(&shape, &x, &g, &mut got);
     compare("weight gradient", &shape, &got, &dw, &dw_scale);
+    let mut got = vec![f32::NAN; dw.len()];
+    backward_weight_with(Algorithm::Winograd, &shape, &x, &g, &mut got);
+    compare_within(1e-5, "Winograd weight gradient", &shape, &got, &dw, &largest(&dw_scale));
 }
 
 fn square(

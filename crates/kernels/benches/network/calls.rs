@@ -122,10 +122,7 @@ fn convolution(shape: &ConvolutionShape, first: bool, direct: bool) -> Vec<Timin
     let (x, w) = (values(shape.input_length()), values(shape.weight_length()));
     let g = values(shape.output_length());
     let (mut y, mut dx, mut dw) = (g.clone(), x.clone(), w.clone());
-    let algorithm = match direct || !shape.winograd_pays() {
-        true => Algorithm::Direct,
-        false => Algorithm::Winograd,
-    };
+    let algorithm = if direct { Algorithm::Direct } else { Algorithm::Fastest };
     let operations = shape.operations();
     let mut timings = vec![work("forward", operations, || {
         convolution::forward_with(algorithm, shape, black_box(&x), &w, &mut y);
@@ -136,7 +133,7 @@ fn convolution(shape: &ConvolutionShape, first: bool, direct: bool) -> Vec<Timin
         }));
     }
     timings.push(work("weight gradient", operations, || {
-        convolution::backward_weight(shape, black_box(&x), &g, &mut dw);
+        convolution::backward_weight_with(algorithm, shape, black_box(&x), &g, &mut dw);
     }));
     timings
 }

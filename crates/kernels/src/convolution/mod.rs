@@ -84,15 +84,27 @@ impl ConvolutionShape {
         2 * (self.output_length() * self.taps() * self.in_channels) as u64
     }
 
-    /// Whether [`Algorithm::Winograd`] is faster than [`Algorithm::Direct`] for this shape: a rule
-    /// from measurements, which depends on the batch too. Choose once and keep the choice, because
-    /// results differ.
+    /// The faster algorithm for a pass over this shape: a rule from measurements, a function of the
+    /// shape and of the instruction set alone.
+    ///
+    /// # Panics
+    /// As [`output_size`](Self::output_size).
+    #[track_caller]
+    pub fn fastest(&self, pass: Pass) -> Algorithm {
+        match winograd::covers(self) && winograd::pays(self, pass) {
+            true => Algorithm::Winograd,
+            false => Algorithm::Direct,
+        }
+    }
+
+    /// Whether [`Algorithm::Winograd`] is faster than [`Algorithm::Direct`] in the forward pass; see
+    /// [`fastest`](Self::fastest) for the other passes.
     ///
     /// # Panics
     /// As [`output_size`](Self::output_size).
     #[track_caller]
     pub fn winograd_pays(&self) -> bool {
-        winograd::covers(self) && winograd::pays(self)
+        self.fastest(Pass::Forward) == Algorithm::Winograd
     }
 
     fn taps(&self) -> usize {
@@ -105,22 +117,45 @@ impl ConvolutionShape {
     }
 }
 
+/// What is computed from what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pass {
+    /// Output from input and weights.
+    Forward,
+    /// Gradient of the input from that of the output and the weights.
+    InputGradient,
+    /// Gradient of the weights from the input and the gradient of the output.
+    WeightGradient,
+}
+
 /// Way to compute a convolution.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Algorithm {
     /// Sums of products, with the usual rounding error.
     #[default]
     Direct,
-    /// Winograd's F(4x4, 3x3) for forward pass and input gradient wherever it computes them: 3x3
-    /// kernels, stride 1, padding at most 2. All else, weight gradients too, is [`Direct`].
+    /// Winograd's F(4x4, 3x3) and F(2x2, 5x5) wherever they compute a shape: 3x3 and 5x5 kernels,
+    /// stride 1, padding below the kernel. All else is [`Direct`].
     ///
     /// Rounding errors are about five times larger on average and ten at most: with 32 to 128
     /// channels, a root mean square of 1e-6 to 2e-6 and a largest error of 2e-5 of the outputs' root
-    /// mean square were measured. Whether it is faster depends on the shape:
-    /// [`winograd_pays`](ConvolutionShape::winograd_pays).
+    /// mean square were measured. Whether it is faster depends on the shape.
     ///
     /// [`Direct`]: Algorithm::Direct
     Winograd,
+    /// Whichever of the two is faster for the pass and shape: [`ConvolutionShape::fastest`].
+    Fastest,
+}
+
+impl Algorithm {
+    /// Whether a pass over a shape is computed by Winograd's algorithm.
+    fn is_winograd(self, shape: &ConvolutionShape, pass: Pass) -> bool {
+        match self {
+            Self::Direct => false,
+            Self::Winograd => winograd::covers(shape),
+            Self::Fastest => shape.fastest(pass) == Self::Winograd,
+        }
+    }
 }
 
 /// [`forward`] with a choice of algorithm.
@@ -141,11 +176,10 @@ pub fn forward_with(
     if shape.is_empty() {
         return output.fill(0.0);
     }
-    match algorithm {
-        Algorithm::Winograd if winograd::covers(shape) => {
-            winograd::forward(shape, input, weights, output);
-        }
-        _ => correlation::forward(shape, input, weights, output),
+    if algorithm.is_winograd(shape, Pass::Forward) {
+        winograd::forward(shape, input, weights, output);
+    } else {
+        correlation::forward(shape, input, weights, output);
     }
 }
 
@@ -167,11 +201,36 @@ pub fn backward_input_with(
     if shape.is_empty() {
         return grad_input.fill(0.0);
     }
-    match algorithm {
-        Algorithm::Winograd if winograd::covers(shape) => {
-            winograd::backward_input(shape, grad_output, weights, grad_input);
-        }
-        _ => correlation::backward_input(shape, grad_output, weights, grad_input),
+    if algorithm.is_winograd(shape, Pass::InputGradient) {
+        winograd::backward_input(shape, grad_output, weights, grad_input);
+    } else {
+        correlation::backward_input(shape, grad_output, weights, grad_input);
+    }
+}
+
+/// [`backward_weight`] with a choice of algorithm.
+///
+/// # Panics
+/// As [`backward_weight`].
+#[track_caller]
+pub fn backward_weight_with(
+    algorithm: Algorithm,
+    shape: &ConvolutionShape,
+    input: &[f32],
+    grad_output: &[f32],
+    grad_weights: &mut [f32],
+) {
+    same_length("the input", input.len(), "the shape", shape.input_length());
+    same_length("the output's gradient", grad_output.len(), "the shape", shape.output_length());
+    same_length("the weights' gradient", grad_weights.len(), "the shape", shape.weight_length());
+    if shape.is_empty() {
+        return grad_weights.fill(0.0);
+    }
+    if algorithm.is_winograd(shape, Pass::WeightGradient) {
+        winograd::backward_weight(shape, input, grad_output, grad_weights);
+    } else {
+        grad_weights.fill(0.0);
+        weight_gradient::accumulate(shape, input, grad_output, grad_weights);
     }
 }
 
@@ -211,11 +270,5 @@ pub fn backward_weight(
     grad_output: &[f32],
     grad_weights: &mut [f32],
 ) {
-    same_length("the input", input.len(), "the shape", shape.input_length());
-    same_length("the output's gradient", grad_output.len(), "the shape", shape.output_length());
-    same_length("the weights' gradient", grad_weights.len(), "the shape", shape.weight_length());
-    grad_weights.fill(0.0);
-    if !shape.is_empty() {
-        weight_gradient::accumulate(shape, input, grad_output, grad_weights);
-    }
+    backward_weight_with(Algorithm::Direct, shape, input, grad_output, grad_weights);
 }

@@ -1,7 +1,10 @@
-//! The transforms of F(4x4, 3x3), on vectors of channels.
+//! The transforms of minimal filtering with six points, on vectors of channels.
 //!
-//! Matrices as in Lavin and Gray, *Fast Algorithms for Convolutional Neural Networks*, CVPR 2016
-//! (arXiv 1509.09308), section 4.3, with interpolation points 0, 1, -1, 2, -2 and infinity.
+//! Lavin and Gray, *Fast Algorithms for Convolutional Neural Networks*, CVPR 2016 (arXiv 1509.09308),
+//! with interpolation points 0, 1, -1, 2, -2 and infinity. One input transform serves every pair of
+//! result and kernel length whose sum is seven: F(4, 3) and F(2, 5). With `V(n)` the values of a
+//! polynomial of `n` coefficients at the six points, weights become `scale V(kernel) g`, results are
+//! `V(result)^T m`, and a weight gradient is `V(kernel)^T scale (V(result) dy * B^T d)`.
 
 use pulp::Simd;
 
@@ -9,12 +12,25 @@ use pulp::Simd;
 pub(super) const SIDE: usize = 6;
 /// Elements of a transformed tile.
 pub(super) const POINTS: usize = SIDE * SIDE;
-/// Side of a tile of results.
-pub(super) const RESULT: usize = 4;
+
+/// Factor of each point's product: the reciprocal of its Lagrange polynomial's denominator.
+const SCALE: [f64; SIDE] = [1.0 / 4.0, -1.0 / 6.0, -1.0 / 6.0, 1.0 / 24.0, 1.0 / 24.0, 1.0];
+
+/// Factors in two dimensions, rounded once.
+const SCALES: [[f32; SIDE]; SIDE] = {
+    let mut scales = [[0.0; SIDE]; SIDE];
+    let mut point = 0;
+    while point < POINTS {
+        let (r, q) = (point / SIDE, point % SIDE);
+        scales[r][q] = (SCALE[r] * SCALE[q]) as f32;
+        point += 1;
+    }
+    scales
+};
 
 /// `B^T d`: six pixels in a line.
 #[inline(always)]
-fn input_line<S: Simd>(s: S, d: [S::f32s; 6]) -> [S::f32s; 6] {
+fn input_line<S: Simd>(s: S, d: [S::f32s; SIDE]) -> [S::f32s; SIDE] {
     let (two, four, five) = (s.splat_f32s(2.0), s.splat_f32s(4.0), s.splat_f32s(5.0));
     let even = s.negate_mul_add_e_f32s(four, d[2], d[4]);
     let odd = s.negate_mul_add_e_f32s(four, d[1], d[3]);
@@ -32,111 +48,155 @@ fn input_line<S: Simd>(s: S, d: [S::f32s; 6]) -> [S::f32s; 6] {
     ]
 }
 
-/// `G g`: three weights in a line.
+/// `V(N) g`: values of a polynomial of two to five coefficients.
 #[inline(always)]
-fn weight_line<S: Simd>(s: S, g: [S::f32s; 3]) -> [S::f32s; 6] {
-    let (four, quarter) = (s.splat_f32s(4.0), s.splat_f32s(0.25));
-    let (sixth, part) = (s.splat_f32s(-1.0 / 6.0), s.splat_f32s(1.0 / 24.0));
-    let outer = s.add_f32s(g[0], g[2]);
-    let wide = s.mul_add_e_f32s(four, g[2], g[0]);
-    let inner = s.add_f32s(g[1], g[1]);
+fn values_line<S: Simd, const N: usize>(s: S, g: [S::f32s; N]) -> [S::f32s; SIDE] {
+    let (two, four) = (s.splat_f32s(2.0), s.splat_f32s(4.0));
+    let (mut even, mut odd) = (g[0], g[1]);
+    let (mut far_even, mut far_odd) = (g[0], s.add_f32s(g[1], g[1]));
+    if N > 2 {
+        even = s.add_f32s(even, g[2]);
+        far_even = s.mul_add_e_f32s(four, g[2], far_even);
+    }
+    if N > 3 {
+        odd = s.add_f32s(odd, g[3]);
+        let near = s.mul_add_e_f32s(four, g[3], g[1]);
+        far_odd = s.mul_f32s(two, near);
+    }
+    if N > 4 {
+        even = s.add_f32s(even, g[4]);
+        far_even = s.mul_add_e_f32s(s.splat_f32s(16.0), g[4], far_even);
+    }
     [
-        s.mul_f32s(quarter, g[0]),
-        s.mul_f32s(sixth, s.add_f32s(outer, g[1])),
-        s.mul_f32s(sixth, s.sub_f32s(outer, g[1])),
-        s.mul_f32s(part, s.add_f32s(wide, inner)),
-        s.mul_f32s(part, s.sub_f32s(wide, inner)),
-        g[2],
+        g[0],
+        s.add_f32s(even, odd),
+        s.sub_f32s(even, odd),
+        s.add_f32s(far_even, far_odd),
+        s.sub_f32s(far_even, far_odd),
+        g[N - 1],
     ]
 }
 
-/// `A^T m`: six products in a line.
+/// `V(N)^T m`: six products in a line.
 #[inline(always)]
-fn result_line<S: Simd>(s: S, m: [S::f32s; 6]) -> [S::f32s; 4] {
-    let (two, four, eight) = (s.splat_f32s(2.0), s.splat_f32s(4.0), s.splat_f32s(8.0));
+fn coefficients_line<S: Simd, const N: usize>(s: S, m: [S::f32s; SIDE]) -> [S::f32s; N] {
     let (sum, difference) = (s.add_f32s(m[1], m[2]), s.sub_f32s(m[1], m[2]));
     let (far_sum, far_difference) = (s.add_f32s(m[3], m[4]), s.sub_f32s(m[3], m[4]));
-    [
-        s.add_f32s(m[0], s.add_f32s(sum, far_sum)),
-        s.mul_add_e_f32s(two, far_difference, difference),
-        s.mul_add_e_f32s(four, far_sum, sum),
-        s.add_f32s(s.mul_add_e_f32s(eight, far_difference, difference), m[5]),
-    ]
+    let mut line = [s.add_f32s(m[0], s.add_f32s(sum, far_sum)); N];
+    line[1] = s.mul_add_e_f32s(s.splat_f32s(2.0), far_difference, difference);
+    if N > 2 {
+        line[2] = s.mul_add_e_f32s(s.splat_f32s(4.0), far_sum, sum);
+    }
+    if N > 3 {
+        line[3] = s.mul_add_e_f32s(s.splat_f32s(8.0), far_difference, difference);
+    }
+    if N > 4 {
+        line[4] = s.mul_add_e_f32s(s.splat_f32s(16.0), far_sum, sum);
+    }
+    line[N - 1] = s.add_f32s(line[N - 1], m[5]);
+    line
 }
+
+/// A tile of points.
+pub(super) type Points<S> = [[<S as Simd>::f32s; SIDE]; SIDE];
 
 // Loops below instead of closures: a closure that is not inlined would lose the instruction set.
 
 /// `B^T d B`.
 #[inline(always)]
-pub(super) fn input<S: Simd>(s: S, d: &[[S::f32s; 6]; 6]) -> [[S::f32s; 6]; 6] {
-    let mut rows = [[s.splat_f32s(0.0); 6]; 6];
-    for r in 0..6 {
+pub(super) fn input<S: Simd>(s: S, d: &Points<S>) -> Points<S> {
+    let mut rows = [[s.splat_f32s(0.0); SIDE]; SIDE];
+    for r in 0..SIDE {
         rows[r] = input_line(s, d[r]);
     }
     let mut result = rows;
-    for q in 0..6 {
+    for q in 0..SIDE {
         let column = [rows[0][q], rows[1][q], rows[2][q], rows[3][q], rows[4][q], rows[5][q]];
         let line = input_line(s, column);
-        for r in 0..6 {
+        for r in 0..SIDE {
             result[r][q] = line[r];
         }
     }
     result
 }
 
-/// `G g G^T`.
+/// `V(N) g V(N)^T`.
 #[inline(always)]
-pub(super) fn weight<S: Simd>(s: S, g: &[[S::f32s; 3]; 3]) -> [[S::f32s; 6]; 6] {
-    let mut rows = [[s.splat_f32s(0.0); 6]; 3];
-    for r in 0..3 {
-        rows[r] = weight_line(s, g[r]);
+pub(super) fn values<S: Simd, const N: usize>(s: S, g: &[[S::f32s; N]; N]) -> Points<S> {
+    let mut rows = [[s.splat_f32s(0.0); SIDE]; N];
+    for r in 0..N {
+        rows[r] = values_line(s, g[r]);
     }
-    let mut result = [[s.splat_f32s(0.0); 6]; 6];
-    for q in 0..6 {
-        let line = weight_line(s, [rows[0][q], rows[1][q], rows[2][q]]);
-        for r in 0..6 {
+    let mut result = [[s.splat_f32s(0.0); SIDE]; SIDE];
+    for q in 0..SIDE {
+        let mut column = [rows[0][q]; N];
+        for r in 1..N {
+            column[r] = rows[r][q];
+        }
+        let line = values_line(s, column);
+        for r in 0..SIDE {
             result[r][q] = line[r];
         }
     }
     result
 }
 
-/// `A^T m A`.
+/// `V(N)^T m V(N)`.
 #[inline(always)]
-pub(super) fn result<S: Simd>(s: S, m: &[[S::f32s; 6]; 6]) -> [[S::f32s; 4]; 4] {
-    let mut rows = [[s.splat_f32s(0.0); 4]; 6];
-    for r in 0..6 {
-        rows[r] = result_line(s, m[r]);
+pub(super) fn coefficients<S: Simd, const N: usize>(s: S, m: &Points<S>) -> [[S::f32s; N]; N] {
+    let mut rows = [[s.splat_f32s(0.0); N]; SIDE];
+    for r in 0..SIDE {
+        rows[r] = coefficients_line(s, m[r]);
     }
-    let mut result = [[s.splat_f32s(0.0); 4]; 4];
-    for q in 0..4 {
+    let mut result = [[s.splat_f32s(0.0); N]; N];
+    for q in 0..N {
         let column = [rows[0][q], rows[1][q], rows[2][q], rows[3][q], rows[4][q], rows[5][q]];
-        let line = result_line(s, column);
-        for r in 0..4 {
+        let line = coefficients_line::<S, N>(s, column);
+        for r in 0..N {
             result[r][q] = line[r];
         }
     }
     result
 }
 
-/// The vector at the start of a slice, zeros filling it up if the slice is shorter.
+/// Multiplies every point with its factor.
 #[inline(always)]
-pub(super) fn load<S: Simd>(s: S, from: &[f32]) -> S::f32s {
-    if from.len() >= S::F32_LANES {
-        // SAFETY: the slice has a whole vector, which is a struct of `f32`.
-        unsafe { from.as_ptr().cast::<S::f32s>().read_unaligned() }
+pub(super) fn scaled<S: Simd>(s: S, points: &Points<S>) -> Points<S> {
+    let mut result = *points;
+    for r in 0..SIDE {
+        for q in 0..SIDE {
+            result[r][q] = s.mul_f32s(s.splat_f32s(SCALES[r][q]), points[r][q]);
+        }
+    }
+    result
+}
+
+/// The first `count` floats behind a pointer, or a whole vector of them; zeros fill it up.
+///
+/// # Safety
+/// So many floats have to be readable.
+#[inline(always)]
+pub(super) unsafe fn load<S: Simd>(s: S, from: *const f32, count: usize) -> S::f32s {
+    if count >= S::F32_LANES {
+        // SAFETY: a whole vector is readable, and it is a struct of `f32`.
+        unsafe { from.cast::<S::f32s>().read_unaligned() }
     } else {
-        s.partial_load_f32s(from)
+        // SAFETY: `count` floats are readable.
+        s.partial_load_f32s(unsafe { std::slice::from_raw_parts(from, count) })
     }
 }
 
-/// Writes a vector to the start of a slice, or as much of it as fits.
+/// Writes `count` floats, or a whole vector of them.
+///
+/// # Safety
+/// So many floats have to be writable.
 #[inline(always)]
-pub(super) fn store<S: Simd>(s: S, to: &mut [f32], value: S::f32s) {
-    if to.len() >= S::F32_LANES {
-        // SAFETY: the slice has room for a whole vector, which is a struct of `f32`.
-        unsafe { to.as_mut_ptr().cast::<S::f32s>().write_unaligned(value) }
+pub(super) unsafe fn store<S: Simd>(_: S, to: *mut f32, count: usize, value: S::f32s) {
+    if count >= S::F32_LANES {
+        // SAFETY: a whole vector is writable, and it is a struct of `f32`.
+        unsafe { to.cast::<S::f32s>().write_unaligned(value) }
     } else {
-        s.partial_store_f32s(to, value);
+        // SAFETY: `count` floats are writable, and the vector has more.
+        unsafe { std::ptr::copy_nonoverlapping((&raw const value).cast::<f32>(), to, count) };
     }
 }
