@@ -123,7 +123,7 @@ mod tests {
         metadata.insert(PROTOCOL_HEADER, MetadataValue::from(99u32));
         let status = check_version(&metadata).expect_err("refused");
         assert_eq!(status.code(), tonic::Code::FailedPrecondition);
-        assert!(status.message().contains("protocol 1") && status.message().contains("99"));
+        assert!(status.message().contains("protocol 2") && status.message().contains("99"));
     }
 
     #[test]

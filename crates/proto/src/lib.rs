@@ -21,7 +21,7 @@ pub mod v1 {
 pub const DESCRIPTORS: &[u8] = include_bytes!("generated/descriptors.bin");
 
 /// Version of the contract. Both ends name it in the metadata [`PROTOCOL_HEADER`] of every request.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// Name of the metadata entry that carries [`PROTOCOL_VERSION`] in decimal.
 pub const PROTOCOL_HEADER: &str = "bitsweep-protocol";

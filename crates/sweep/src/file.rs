@@ -7,7 +7,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::trial::{Bits, Gamma, IntervalInit, Network, Stem, TrainSettings};
+use crate::trial::{
+    Bits, Gamma, IntervalInit, Network, QuantizerLearningRate, Schedule, Stem, TrainSettings,
+};
 
 /// A sweep file that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,12 +149,15 @@ impl TrainPatch {
         set(&mut settings.epochs, self.epochs);
         set(&mut settings.batch_size, self.batch_size);
         set(&mut settings.learning_rate, self.learning_rate);
-        set(&mut settings.final_learning_rate_fraction, self.final_learning_rate_fraction);
+        if let Some(final_fraction) = self.final_learning_rate_fraction {
+            settings.schedule = Schedule::Cosine { final_fraction };
+        }
         set(&mut settings.warmup_epochs, self.warmup_epochs);
         set(&mut settings.momentum, self.momentum);
         set(&mut settings.nesterov, self.nesterov);
         set(&mut settings.weight_decay, self.weight_decay);
-        set(&mut settings.quantizer_learning_rate_scale, self.quantizer_learning_rate_scale);
+        let scale = self.quantizer_learning_rate_scale.map(QuantizerLearningRate::Scale);
+        set(&mut settings.quantizer_learning_rate, scale);
         set(&mut settings.gamma, self.gamma.map(|g| g.unwrap_or(automatic_gamma(weight_bits))));
         set(&mut settings.interval_init, self.interval_init);
         set(&mut settings.calibration_images, self.calibration_images);

@@ -23,8 +23,8 @@ pub use comparison::{
 };
 pub use dataset::{KnownDataset, known_dataset, known_datasets};
 pub use event::{
-    CheckpointSaved, Collapse, EpochSummary, Failure, FinalResult, LayerReport, LayerState, Level, LogLine,
-    Metric, Phase, PointBatch, Progress, Provenance, Started, TrialEvent,
+    CheckpointSaved, Collapse, EpochSummary, Failure, FinalResult, LayerReport, LayerState, Level,
+    LogLine, Metric, Phase, PointBatch, Progress, Provenance, Started, TrialEvent,
 };
 pub use file::{FileError, RetrySettings, SweepFile};
 pub use id::{SweepId, TrialId, TrialName};

@@ -8,9 +8,7 @@ use crate::architecture::Architecture;
 use crate::dataset::{KnownDataset, known_dataset};
 use crate::file::{FileError, Order, RetrySettings, SweepFile, automatic_gamma};
 use crate::id::TrialName;
-use crate::trial::{
-    Bits, DataSpec, IntervalInit, ModelSpec, Network, Role, Stem, TrainSettings, TrialSpec,
-};
+use crate::trial::{Bits, DataSpec, ModelSpec, Network, Role, Stem, TrainSettings, TrialSpec};
 
 /// Images of at least this side get torchvision's stem unless the file says otherwise.
 const IMAGENET_STEM_FROM: u32 = 128;
@@ -96,6 +94,7 @@ fn data_spec(
         validation_images: section.validation_images,
         flip: section.flip,
         crop_padding: section.crop_padding,
+        ..DataSpec::default()
     })
 }
 
@@ -179,7 +178,9 @@ impl Chain<'_> {
                 in_channels: self.known.channels,
                 classes: self.known.classes,
             },
+            initial_weights: None,
             data: self.data.clone(),
+            training_data: None,
             train,
         };
         let forward = Architecture::new(&spec.model, resolution)?.multiply_accumulates() as f64;
@@ -192,20 +193,8 @@ impl Chain<'_> {
     }
 
     fn settings(&self, bits: Bits) -> TrainSettings {
-        let mut settings = TrainSettings {
-            epochs: 1,
-            batch_size: 64,
-            learning_rate: 0.05,
-            final_learning_rate_fraction: 0.0,
-            warmup_epochs: 0.0,
-            momentum: 0.9,
-            nesterov: false,
-            weight_decay: 1e-4,
-            quantizer_learning_rate_scale: 0.01,
-            gamma: automatic_gamma(bits.weights),
-            interval_init: IntervalInit::Search,
-            calibration_images: 1024,
-        };
+        let mut settings =
+            TrainSettings { gamma: automatic_gamma(bits.weights), ..TrainSettings::default() };
         self.file.train.apply(&mut settings, bits.weights);
         for patch in &self.file.overrides {
             if patch.matches(self.network, bits, self.seed) {

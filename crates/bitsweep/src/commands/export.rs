@@ -70,7 +70,12 @@ async fn json_document(client: &mut Client, sweep: &str) -> Result<Vec<u8>, Fail
             .collect();
         document["series"] = points.into();
         let layers = client.read_layers(v1::LayersRequest { trial_id }).await?.into_inner();
-        let layers: Vec<LayerReport> = layers.reports.into_iter().map(Into::into).collect();
+        let layers: Vec<LayerReport> = layers
+            .reports
+            .into_iter()
+            .map(TryInto::try_into)
+            .collect::<Result<_, _>>()
+            .map_err(anyhow::Error::from)?;
         document["layers"] = serde_json::to_value(layers).map_err(anyhow::Error::from)?;
         trials.push(document);
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use bitsweep_sweep as domain;
 
-use super::{ConvertError, enums, read_enum, required};
+use super::{ConvertError, checked_fields, enums, read_enum, required, same_fields};
 use crate::v1;
 use v1::trial_event::Event;
 
@@ -19,27 +19,13 @@ enums! {
         LoadingData = LoadingData, Calibrating = Calibrating, Training = Training,
         Evaluating = Evaluating, Saving = Saving,
     }
+    domain::Collapse as v1::Collapse => "collapse" {
+        HalfWidth = HalfWidth, Pruned = Pruned, Clipped = Clipped,
+    }
     domain::AttemptEnd as v1::AttemptEnd => "reason" {
         Finished = Finished, Diverged = Diverged, Crashed = Crashed, OutOfMemory = OutOfMemory,
         Preempted = Preempted, Cancelled = Cancelled, Lost = Lost, Drained = Drained, BadInput = BadInput,
     }
-}
-
-/// Messages whose fields are the domain's, name for name.
-macro_rules! same_fields {
-    ($($name:ident { $($field:ident),+ $(,)? })+) => {$(
-        impl From<domain::$name> for v1::$name {
-            fn from(value: domain::$name) -> Self {
-                Self { $($field: value.$field),+ }
-            }
-        }
-
-        impl From<v1::$name> for domain::$name {
-            fn from(value: v1::$name) -> Self {
-                Self { $($field: value.$field),+ }
-            }
-        }
-    )+};
 }
 
 same_fields! {
@@ -48,11 +34,19 @@ same_fields! {
         program_version, spec_hash, data_fingerprint, train_images, validation_images, device,
         threads, seed, host,
     }
-    LayerState {
-        name, weight_center, weight_half_width, gamma, activation_center, activation_half_width,
-        below_interval, zero, clipped, histogram, histogram_max,
-    }
     FinalResult { top1, top5, validation_loss, epochs, steps, correct }
+}
+
+checked_fields! {
+    LogLine at "log" { message, time_ms; enums level: Level }
+    Progress at "progress" {
+        step, total_steps, epoch, total_epochs, images_per_second, loss;
+        enums phase: Phase
+    }
+    Started at "started" {
+        parameters, steps_per_epoch, total_steps, from_step;
+        messages provenance
+    }
 }
 
 impl From<domain::PointBatch> for v1::PointBatch {
@@ -81,6 +75,54 @@ impl TryFrom<v1::PointBatch> for domain::PointBatch {
     }
 }
 
+impl From<domain::LayerState> for v1::LayerState {
+    fn from(layer: domain::LayerState) -> Self {
+        Self {
+            name: layer.name,
+            weight_center: layer.weight_center,
+            weight_half_width: layer.weight_half_width,
+            gamma: layer.gamma,
+            activation_center: layer.activation_center,
+            activation_half_width: layer.activation_half_width,
+            below_interval: layer.below_interval,
+            zero: layer.zero,
+            clipped: layer.clipped,
+            histogram: layer.histogram,
+            histogram_max: layer.histogram_max,
+            activation_zero: layer.activation_zero,
+            activation_clipped: layer.activation_clipped,
+            collapse: layer.collapse.map(|collapse| v1::Collapse::from(collapse).into()),
+        }
+    }
+}
+
+impl TryFrom<v1::LayerState> for domain::LayerState {
+    type Error = ConvertError;
+
+    /// Takes NaN and infinity: a training that diverged has such intervals.
+    fn try_from(layer: v1::LayerState) -> Result<Self, ConvertError> {
+        Ok(Self {
+            name: layer.name,
+            weight_center: layer.weight_center,
+            weight_half_width: layer.weight_half_width,
+            gamma: layer.gamma,
+            activation_center: layer.activation_center,
+            activation_half_width: layer.activation_half_width,
+            below_interval: layer.below_interval,
+            zero: layer.zero,
+            clipped: layer.clipped,
+            histogram: layer.histogram,
+            histogram_max: layer.histogram_max,
+            activation_zero: layer.activation_zero,
+            activation_clipped: layer.activation_clipped,
+            collapse: layer
+                .collapse
+                .map(|collapse| read_enum::<v1::Collapse, _>("layers.collapse", collapse))
+                .transpose()?,
+        })
+    }
+}
+
 impl From<domain::LayerReport> for v1::LayerReport {
     fn from(report: domain::LayerReport) -> Self {
         Self {
@@ -91,90 +133,14 @@ impl From<domain::LayerReport> for v1::LayerReport {
     }
 }
 
-impl From<v1::LayerReport> for domain::LayerReport {
-    fn from(report: v1::LayerReport) -> Self {
-        Self {
+impl TryFrom<v1::LayerReport> for domain::LayerReport {
+    type Error = ConvertError;
+
+    fn try_from(report: v1::LayerReport) -> Result<Self, ConvertError> {
+        Ok(Self {
             epoch: report.epoch,
             step: report.step,
-            layers: report.layers.into_iter().map(Into::into).collect(),
-        }
-    }
-}
-
-impl From<domain::LogLine> for v1::LogLine {
-    fn from(line: domain::LogLine) -> Self {
-        Self {
-            level: v1::Level::from(line.level).into(),
-            message: line.message,
-            time_ms: line.time_ms,
-        }
-    }
-}
-
-impl TryFrom<v1::LogLine> for domain::LogLine {
-    type Error = ConvertError;
-
-    fn try_from(line: v1::LogLine) -> Result<Self, ConvertError> {
-        Ok(Self {
-            level: read_enum::<v1::Level, _>("log.level", line.level)?,
-            message: line.message,
-            time_ms: line.time_ms,
-        })
-    }
-}
-
-impl From<domain::Progress> for v1::Progress {
-    fn from(progress: domain::Progress) -> Self {
-        Self {
-            phase: v1::Phase::from(progress.phase).into(),
-            step: progress.step,
-            total_steps: progress.total_steps,
-            epoch: progress.epoch,
-            total_epochs: progress.total_epochs,
-            images_per_second: progress.images_per_second,
-            loss: progress.loss,
-        }
-    }
-}
-
-impl TryFrom<v1::Progress> for domain::Progress {
-    type Error = ConvertError;
-
-    fn try_from(progress: v1::Progress) -> Result<Self, ConvertError> {
-        Ok(Self {
-            phase: read_enum::<v1::Phase, _>("progress.phase", progress.phase)?,
-            step: progress.step,
-            total_steps: progress.total_steps,
-            epoch: progress.epoch,
-            total_epochs: progress.total_epochs,
-            images_per_second: progress.images_per_second,
-            loss: progress.loss,
-        })
-    }
-}
-
-impl From<domain::Started> for v1::Started {
-    fn from(started: domain::Started) -> Self {
-        Self {
-            provenance: Some(started.provenance.into()),
-            parameters: started.parameters,
-            steps_per_epoch: started.steps_per_epoch,
-            total_steps: started.total_steps,
-            from_step: started.from_step,
-        }
-    }
-}
-
-impl TryFrom<v1::Started> for domain::Started {
-    type Error = ConvertError;
-
-    fn try_from(started: v1::Started) -> Result<Self, ConvertError> {
-        Ok(Self {
-            provenance: required("started.provenance", started.provenance)?.into(),
-            parameters: started.parameters,
-            steps_per_epoch: started.steps_per_epoch,
-            total_steps: started.total_steps,
-            from_step: started.from_step,
+            layers: report.layers.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
         })
     }
 }
@@ -237,7 +203,7 @@ impl TryFrom<v1::TrialEvent> for domain::TrialEvent {
             Event::Progress(progress) => Self::Progress(progress.try_into()?),
             Event::Points(points) => Self::Points(points.try_into()?),
             Event::Epoch(epoch) => Self::Epoch(epoch.into()),
-            Event::Layers(layers) => Self::Layers(layers.into()),
+            Event::Layers(layers) => Self::Layers(layers.try_into()?),
             Event::Log(line) => Self::Log(line.try_into()?),
             Event::Checkpoint(checkpoint) => Self::Checkpoint(domain::CheckpointSaved {
                 epoch: checkpoint.epoch,

@@ -15,9 +15,9 @@ pub struct ModelSpec {
     pub classes: u32,
 }
 /// The images of a trial. Set by the planner.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DataSpec {
-    /// Name of a known data set, for example "fashion-mnist-mini".
+    /// Name of a known data set, for example "fashion-mnist-mini"; or "image-folder" or "packed", which path says more of.
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
     /// Folder on the worker; absent for embedded data and for the data set's usual place.
@@ -37,33 +37,96 @@ pub struct DataSpec {
     /// Zero-pad by so many pixels, then crop at random. 0: no crop.
     #[prost(uint32, tag = "7")]
     pub crop_padding: u32,
+    /// Training images are a random part of the image, resized. Absent: the whole image, which must fit the resolution.
+    #[prost(message, optional, tag = "8")]
+    pub random_resized_crop: ::core::option::Option<CropArea>,
+    /// Random changes of the colours of training images. Absent: none.
+    #[prost(message, optional, tag = "9")]
+    pub color_jitter: ::core::option::Option<ColorJitter>,
+    /// Shorter side that validation images are resized to before a centre crop of the resolution. Absent: not resized.
+    #[prost(uint32, optional, tag = "10")]
+    pub validation_resize: ::core::option::Option<u32>,
+    #[prost(enumeration = "Normalization", tag = "11")]
+    pub normalization: i32,
+    #[prost(enumeration = "CorruptImages", tag = "12")]
+    pub corrupt_images: i32,
 }
-/// How a trial is trained. Set by the planner; every field is always set.
+/// Share of an image's area, each above 0 and at most 1, ascending.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct CropArea {
+    #[prost(double, tag = "1")]
+    pub smallest: f64,
+    #[prost(double, tag = "2")]
+    pub largest: f64,
+}
+/// Largest relative change of each; from 0 to 1, hue to 0.5 of a full turn.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct ColorJitter {
+    #[prost(double, tag = "1")]
+    pub brightness: f64,
+    #[prost(double, tag = "2")]
+    pub contrast: f64,
+    #[prost(double, tag = "3")]
+    pub saturation: f64,
+    #[prost(double, tag = "4")]
+    pub hue: f64,
+}
+/// Half a cosine from the peak down to a fraction of it.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct CosineSchedule {
+    /// Of the peak, from 0 to 1.
+    #[prost(double, tag = "1")]
+    pub final_fraction: f64,
+}
+/// Multiplied by a factor at the end of each of some epochs.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StepSchedule {
+    /// Epochs done, from 1, ascending; at least one.
+    #[prost(uint32, repeated, tag = "1")]
+    pub epochs: ::prost::alloc::vec::Vec<u32>,
+    /// Above 0 and below 1.
+    #[prost(double, tag = "2")]
+    pub factor: f64,
+}
+/// The peak throughout.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConstantSchedule {}
+/// The rate of the weights divided by sqrt(values of the tensor * levels).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PerLayerLearningRate {}
+/// Learning rate and weight decay of one kind of parameter.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct GroupSettings {
+    /// Learning rate relative to that of the weights.
+    #[prost(double, tag = "1")]
+    pub learning_rate_scale: f64,
+    /// L2.
+    #[prost(double, tag = "2")]
+    pub weight_decay: f64,
+}
+/// How a trial is trained. Set by the planner; every field is always set but those marked optional. Numbers out of
+/// their range are refused.
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct TrainSettings {
+    /// 0: calibrate and evaluate only.
     #[prost(uint32, tag = "1")]
     pub epochs: u32,
     #[prost(uint32, tag = "2")]
     pub batch_size: u32,
-    /// Peak learning rate of weights, biases and batch-norm.
+    /// Peak learning rate of the weights. Above 0.
     #[prost(double, tag = "3")]
     pub learning_rate: f64,
-    /// The cosine ends at learning_rate * this.
-    #[prost(double, tag = "4")]
-    pub final_learning_rate_fraction: f64,
     /// Linear warm-up, in epochs; may be a fraction.
     #[prost(double, tag = "5")]
     pub warmup_epochs: f64,
+    /// From 0 to below 1.
     #[prost(double, tag = "6")]
     pub momentum: f64,
     #[prost(bool, tag = "7")]
     pub nesterov: bool,
-    /// Of convolution and linear weights only; never of batch-norm, biases or quantizers.
+    /// L2 of convolution and linear weights. From 0.
     #[prost(double, tag = "8")]
     pub weight_decay: f64,
-    /// Learning rate of c, d and gamma relative to learning_rate.
-    #[prost(double, tag = "9")]
-    pub quantizer_learning_rate_scale: f64,
     #[prost(enumeration = "Gamma", tag = "10")]
     pub gamma: i32,
     #[prost(enumeration = "IntervalInit", tag = "11")]
@@ -71,6 +134,72 @@ pub struct TrainSettings {
     /// Training images used to search activation intervals and to recompute batch-norm statistics.
     #[prost(uint32, tag = "12")]
     pub calibration_images: u32,
+    /// Batch-norm scales and shifts.
+    #[prost(message, optional, tag = "17")]
+    pub batch_norm: ::core::option::Option<GroupSettings>,
+    /// Biases.
+    #[prost(message, optional, tag = "18")]
+    pub bias: ::core::option::Option<GroupSettings>,
+    /// Learning rate of gamma relative to that of c and d. From 0.
+    #[prost(double, tag = "19")]
+    pub gamma_learning_rate_scale: f64,
+    /// L2 of c, d and gamma. From 0.
+    #[prost(double, tag = "20")]
+    pub quantizer_weight_decay: f64,
+    /// Largest relative change of c or d in one step. Above 0, at most 1.
+    #[prost(double, tag = "21")]
+    pub interval_step_limit: f64,
+    #[prost(enumeration = "TrainedParameters", tag = "22")]
+    pub parameters: i32,
+    #[prost(enumeration = "Loss", tag = "23")]
+    pub loss: i32,
+    /// Share of the target spread evenly over all classes. From 0 to below 1.
+    #[prost(double, tag = "24")]
+    pub label_smoothing: f64,
+    /// Largest L2 norm of the gradient of weights, biases and batch-norm together. Absent: no limit.
+    #[prost(double, optional, tag = "25")]
+    pub gradient_clip_norm: ::core::option::Option<f64>,
+    /// Evaluations use an exponential moving average of all parameters with this decay a step. Absent: the parameters.
+    #[prost(double, optional, tag = "26")]
+    pub ema_decay: ::core::option::Option<f64>,
+    #[prost(enumeration = "OutputScale", tag = "27")]
+    pub output_scale: i32,
+    #[prost(enumeration = "BatchNormStatistics", tag = "28")]
+    pub batch_norm_statistics: i32,
+    #[prost(enumeration = "Precision", tag = "29")]
+    pub precision: i32,
+    #[prost(enumeration = "ConvolutionAlgorithm", tag = "30")]
+    pub convolution: i32,
+    /// Learning rate of c, d and gamma. One is always set.
+    #[prost(oneof = "train_settings::QuantizerLearningRate", tags = "9, 16")]
+    pub quantizer_learning_rate: ::core::option::Option<
+        train_settings::QuantizerLearningRate,
+    >,
+    /// Learning rate after warm-up. One is always set.
+    #[prost(oneof = "train_settings::Schedule", tags = "13, 14, 15")]
+    pub schedule: ::core::option::Option<train_settings::Schedule>,
+}
+/// Nested message and enum types in `TrainSettings`.
+pub mod train_settings {
+    /// Learning rate of c, d and gamma. One is always set.
+    #[derive(Clone, Copy, PartialEq, ::prost::Oneof)]
+    pub enum QuantizerLearningRate {
+        /// That of the weights times this. From 0.
+        #[prost(double, tag = "9")]
+        QuantizerLearningRateScale(f64),
+        #[prost(message, tag = "16")]
+        QuantizerLearningRatePerLayer(super::PerLayerLearningRate),
+    }
+    /// Learning rate after warm-up. One is always set.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Schedule {
+        #[prost(message, tag = "13")]
+        Cosine(super::CosineSchedule),
+        #[prost(message, tag = "14")]
+        Step(super::StepSchedule),
+        #[prost(message, tag = "15")]
+        Constant(super::ConstantSchedule),
+    }
 }
 /// Everything a trial needs to be run, and nothing of where it runs.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -98,6 +227,14 @@ pub struct TrialSpec {
     pub data: ::core::option::Option<DataSpec>,
     #[prost(message, optional, tag = "10")]
     pub train: ::core::option::Option<TrainSettings>,
+    /// File on the worker whose weights a trial without parent starts from: torchvision's names, .pth or .safetensors.
+    /// Absent: random initial values.
+    #[prost(string, optional, tag = "11")]
+    pub initial_weights: ::core::option::Option<::prost::alloc::string::String>,
+    /// Other images to train on, whose labels need not be the network's; their validation images are not used.
+    /// Absent: those of data.
+    #[prost(message, optional, tag = "12")]
+    pub training_data: ::core::option::Option<DataSpec>,
 }
 /// Points of one metric. steps and values have the same length; steps ascend.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -163,6 +300,15 @@ pub struct LayerState {
     pub histogram: ::prost::alloc::vec::Vec<u64>,
     #[prost(double, tag = "11")]
     pub histogram_max: f64,
+    /// Fraction of the layer's inputs, on calibration images, that quantize to zero. Absent where unknown.
+    #[prost(double, optional, tag = "12")]
+    pub activation_zero: ::core::option::Option<f64>,
+    /// Fraction of the layer's inputs, on calibration images, above c + d. Absent where unknown.
+    #[prost(double, optional, tag = "13")]
+    pub activation_clipped: ::core::option::Option<f64>,
+    /// Absent: the layer computes.
+    #[prost(enumeration = "Collapse", optional, tag = "14")]
+    pub collapse: ::core::option::Option<i32>,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct LayerReport {
@@ -408,6 +554,268 @@ impl IntervalInit {
         }
     }
 }
+/// How pixels are normalized.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Normalization {
+    Unspecified = 0,
+    /// By mean and deviation of the training images of the trial's data set (TrialSpec.data, also for the images of
+    /// TrialSpec.training_data).
+    Dataset = 1,
+    /// By ImageNet's mean (0.485, 0.456, 0.406) and deviation (0.229, 0.224, 0.225).
+    Imagenet = 2,
+}
+impl Normalization {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "NORMALIZATION_UNSPECIFIED",
+            Self::Dataset => "NORMALIZATION_DATASET",
+            Self::Imagenet => "NORMALIZATION_IMAGENET",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "NORMALIZATION_UNSPECIFIED" => Some(Self::Unspecified),
+            "NORMALIZATION_DATASET" => Some(Self::Dataset),
+            "NORMALIZATION_IMAGENET" => Some(Self::Imagenet),
+            _ => None,
+        }
+    }
+}
+/// What becomes of an image that cannot be decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CorruptImages {
+    Unspecified = 0,
+    /// The trial ends and names the file.
+    Fail = 1,
+    /// Left out, named and counted.
+    Skip = 2,
+}
+impl CorruptImages {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CORRUPT_IMAGES_UNSPECIFIED",
+            Self::Fail => "CORRUPT_IMAGES_FAIL",
+            Self::Skip => "CORRUPT_IMAGES_SKIP",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CORRUPT_IMAGES_UNSPECIFIED" => Some(Self::Unspecified),
+            "CORRUPT_IMAGES_FAIL" => Some(Self::Fail),
+            "CORRUPT_IMAGES_SKIP" => Some(Self::Skip),
+            _ => None,
+        }
+    }
+}
+/// What is trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum TrainedParameters {
+    Unspecified = 0,
+    /// Weights and quantizers together.
+    Joint = 1,
+    /// Intervals only; weights, biases and batch-norm stay as they are.
+    QuantizersOnly = 2,
+}
+impl TrainedParameters {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "TRAINED_PARAMETERS_UNSPECIFIED",
+            Self::Joint => "TRAINED_PARAMETERS_JOINT",
+            Self::QuantizersOnly => "TRAINED_PARAMETERS_QUANTIZERS_ONLY",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "TRAINED_PARAMETERS_UNSPECIFIED" => Some(Self::Unspecified),
+            "TRAINED_PARAMETERS_JOINT" => Some(Self::Joint),
+            "TRAINED_PARAMETERS_QUANTIZERS_ONLY" => Some(Self::QuantizersOnly),
+            _ => None,
+        }
+    }
+}
+/// What is minimised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Loss {
+    Unspecified = 0,
+    /// Cross-entropy with the labels.
+    CrossEntropy = 1,
+    /// Kullback-Leibler divergence, at temperature 1, from the logits of the same network in full precision with the
+    /// weights that the trial started from.
+    Distillation = 2,
+}
+impl Loss {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "LOSS_UNSPECIFIED",
+            Self::CrossEntropy => "LOSS_CROSS_ENTROPY",
+            Self::Distillation => "LOSS_DISTILLATION",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "LOSS_UNSPECIFIED" => Some(Self::Unspecified),
+            "LOSS_CROSS_ENTROPY" => Some(Self::CrossEntropy),
+            "LOSS_DISTILLATION" => Some(Self::Distillation),
+            _ => None,
+        }
+    }
+}
+/// Scale of a quantized layer's output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum OutputScale {
+    Unspecified = 0,
+    /// That of values in \[-1, 1\] x \[0, 1\], as in the paper; batch-norm absorbs the scale.
+    None = 1,
+    /// Times the upper ends of the quantized intervals, (c + d) of weights and of activations, as constants.
+    Interval = 2,
+}
+impl OutputScale {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "OUTPUT_SCALE_UNSPECIFIED",
+            Self::None => "OUTPUT_SCALE_NONE",
+            Self::Interval => "OUTPUT_SCALE_INTERVAL",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "OUTPUT_SCALE_UNSPECIFIED" => Some(Self::Unspecified),
+            "OUTPUT_SCALE_NONE" => Some(Self::None),
+            "OUTPUT_SCALE_INTERVAL" => Some(Self::Interval),
+            _ => None,
+        }
+    }
+}
+/// Which batch-norm statistics evaluations of quantized networks use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum BatchNormStatistics {
+    Unspecified = 0,
+    /// Recomputed on the calibration images before every evaluation.
+    Recomputed = 1,
+    /// The running averages of the training, which start from statistics recomputed once.
+    Running = 2,
+    /// Those of the initial weights, never changed; training normalizes with them too.
+    Parent = 3,
+}
+impl BatchNormStatistics {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "BATCH_NORM_STATISTICS_UNSPECIFIED",
+            Self::Recomputed => "BATCH_NORM_STATISTICS_RECOMPUTED",
+            Self::Running => "BATCH_NORM_STATISTICS_RUNNING",
+            Self::Parent => "BATCH_NORM_STATISTICS_PARENT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "BATCH_NORM_STATISTICS_UNSPECIFIED" => Some(Self::Unspecified),
+            "BATCH_NORM_STATISTICS_RECOMPUTED" => Some(Self::Recomputed),
+            "BATCH_NORM_STATISTICS_RUNNING" => Some(Self::Running),
+            "BATCH_NORM_STATISTICS_PARENT" => Some(Self::Parent),
+            _ => None,
+        }
+    }
+}
+/// Numbers that a training step computes with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Precision {
+    Unspecified = 0,
+    /// 32-bit floating point.
+    Single = 1,
+    /// Convolutions in 16-bit floating point; on CUDA only, other devices refuse the trial.
+    Mixed = 2,
+}
+impl Precision {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PRECISION_UNSPECIFIED",
+            Self::Single => "PRECISION_SINGLE",
+            Self::Mixed => "PRECISION_MIXED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PRECISION_UNSPECIFIED" => Some(Self::Unspecified),
+            "PRECISION_SINGLE" => Some(Self::Single),
+            "PRECISION_MIXED" => Some(Self::Mixed),
+            _ => None,
+        }
+    }
+}
+/// How 3x3 convolutions are computed on a CPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ConvolutionAlgorithm {
+    Unspecified = 0,
+    /// Winograd F(4x4, 3x3) where it is faster, otherwise directly.
+    Winograd = 1,
+    /// Directly, with the smallest rounding error.
+    Direct = 2,
+}
+impl ConvolutionAlgorithm {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CONVOLUTION_ALGORITHM_UNSPECIFIED",
+            Self::Winograd => "CONVOLUTION_ALGORITHM_WINOGRAD",
+            Self::Direct => "CONVOLUTION_ALGORITHM_DIRECT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CONVOLUTION_ALGORITHM_UNSPECIFIED" => Some(Self::Unspecified),
+            "CONVOLUTION_ALGORITHM_WINOGRAD" => Some(Self::Winograd),
+            "CONVOLUTION_ALGORITHM_DIRECT" => Some(Self::Direct),
+            _ => None,
+        }
+    }
+}
 /// One measured quantity. Loss in nats, rates in images/s, times in seconds, accuracies in percent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -454,6 +862,42 @@ impl Metric {
             "METRIC_VALIDATION_LOSS" => Some(Self::ValidationLoss),
             "METRIC_TOP1" => Some(Self::Top1),
             "METRIC_TOP5" => Some(Self::Top5),
+            _ => None,
+        }
+    }
+}
+/// In what way a layer does not compute any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Collapse {
+    Unspecified = 0,
+    /// A half-width d is at its floor.
+    HalfWidth = 1,
+    /// Every weight, or every activation, quantizes to zero.
+    Pruned = 2,
+    /// Every weight, or every positive activation, lies above its interval.
+    Clipped = 3,
+}
+impl Collapse {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "COLLAPSE_UNSPECIFIED",
+            Self::HalfWidth => "COLLAPSE_HALF_WIDTH",
+            Self::Pruned => "COLLAPSE_PRUNED",
+            Self::Clipped => "COLLAPSE_CLIPPED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "COLLAPSE_UNSPECIFIED" => Some(Self::Unspecified),
+            "COLLAPSE_HALF_WIDTH" => Some(Self::HalfWidth),
+            "COLLAPSE_PRUNED" => Some(Self::Pruned),
+            "COLLAPSE_CLIPPED" => Some(Self::Clipped),
             _ => None,
         }
     }
@@ -1325,6 +1769,9 @@ pub struct TrialStatus {
     /// Size of the newest checkpoint's step; absent: none.
     #[prost(uint64, optional, tag = "12")]
     pub checkpoint_step: ::core::option::Option<u64>,
+    /// What its children start from and exports are made of; absent until its training has ended.
+    #[prost(message, optional, tag = "13")]
+    pub final_checkpoint: ::core::option::Option<ArtifactRef>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AttemptStatus {

@@ -1,8 +1,8 @@
 //! A scheduler, a clock, and short words for what happens to them.
 
 use bitsweep_sweep::{
-    AttemptEnd, Bits, DataSpec, Gamma, IntervalInit, ModelSpec, Network, Plan, PlannedTrial,
-    RetrySettings, Role, Stem, SweepId, TrainSettings, TrialId, TrialName, TrialSpec,
+    AttemptEnd, Bits, DataSpec, ModelSpec, Network, Plan, PlannedTrial, RetrySettings, Role, Stem,
+    SweepId, TrainSettings, TrialId, TrialName, TrialSpec,
 };
 
 use crate::scheduler::{
@@ -39,29 +39,14 @@ fn spec(name: &str, parent: &str) -> TrialSpec {
             in_channels: 1,
             classes: 10,
         },
+        initial_weights: None,
         data: DataSpec {
             name: "fashion-mnist-mini".to_owned(),
-            path: None,
             resolution: 28,
-            train_images: None,
-            validation_images: None,
-            flip: false,
-            crop_padding: 0,
+            ..DataSpec::default()
         },
-        train: TrainSettings {
-            epochs: 1,
-            batch_size: 64,
-            learning_rate: 0.05,
-            final_learning_rate_fraction: 0.0,
-            warmup_epochs: 0.0,
-            momentum: 0.9,
-            nesterov: false,
-            weight_decay: 1e-4,
-            quantizer_learning_rate_scale: 0.01,
-            gamma: Gamma::Fixed,
-            interval_init: IntervalInit::Search,
-            calibration_images: 1024,
-        },
+        training_data: None,
+        train: TrainSettings::default(),
     }
 }
 

@@ -177,7 +177,10 @@ pub(super) fn layers(connection: &Connection, trial: &TrialId) -> Result<Vec<Lay
     connection
         .prepare_cached(sql)?
         .query_map([trial.as_str()], |row| {
-            Ok(message::<v1::LayerReport>(row.get_ref(0)?.as_blob()?, 0)?.into())
+            let report = message::<v1::LayerReport>(row.get_ref(0)?.as_blob()?, 0)?;
+            LayerReport::try_from(report).map_err(|error| {
+                rusqlite::Error::FromSqlConversionFailure(0, Type::Blob, Box::new(error))
+            })
         })?
         .collect()
 }

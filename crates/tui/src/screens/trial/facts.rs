@@ -1,6 +1,6 @@
 //! What a trial is and where its numbers come from, as text.
 
-use bitsweep_sweep::{AttemptEnd, Gamma};
+use bitsweep_sweep::{AttemptEnd, Gamma, QuantizerLearningRate};
 use jiff::tz::TimeZone;
 
 use crate::model::Model;
@@ -45,7 +45,13 @@ pub(crate) fn spec(trial: &Trial) -> Vec<Segment> {
     all.push(plain(5, format!("rate {}", train.learning_rate)));
     if !trial.spec.bits.is_full() {
         let gamma = if train.gamma == Gamma::Learned { "learned" } else { "fixed" };
-        all.push(plain(4, format!("quantizers × {}", train.quantizer_learning_rate_scale)));
+        all.push(plain(
+            4,
+            match train.quantizer_learning_rate {
+                QuantizerLearningRate::Scale(scale) => format!("quantizers × {scale}"),
+                QuantizerLearningRate::PerLayer => "quantizers by layer".to_owned(),
+            },
+        ));
         all.push(plain(3, format!("γ {gamma}")));
     }
     all.push(plain(2, format!("decay {}", train.weight_decay)));
