@@ -87,6 +87,7 @@ impl Board {
             status.parameters = row.parameters;
             status.retry_at_ms = row.retry_at_ms;
             status.checkpoint_step = row.newest_checkpoint.as_ref().map(|c| c.step);
+            status.final_checkpoint = row.final_checkpoint.as_ref().map(Into::into);
         }
     }
 

@@ -151,6 +151,10 @@ impl Desk {
                 self.change_trial(trial, |status| status.checkpoint_step = Some(step));
                 let stored = Checkpoint { hash: artifact.hash, bytes: artifact.bytes, step };
                 let commands = self.scheduler.checkpoint(attempt, stored, checkpoint.r#final, now);
+                let last = self.scheduler.trial(trial).and_then(|view| view.final_checkpoint);
+                self.change_trial(trial, |status| {
+                    status.final_checkpoint = last.as_ref().map(Into::into);
+                });
                 self.carry_out(commands, now);
             }
             Event::Progress(_) | Event::Layers(_) | Event::Failed(_) | Event::Stopped(_) => {}
