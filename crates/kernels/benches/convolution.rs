@@ -1,6 +1,6 @@
 //! GFLOP/s of the convolution kernels for the layers of small residual networks.
 //!
-//! `cargo bench -p bitsweep-kernels --bench convolution [BATCH]`; `RAYON_NUM_THREADS` sets the
+//! `cargo bench -p bitsweep-kernels --bench convolution [BATCH] [LAYER]`; `RAYON_NUM_THREADS` sets the
 //! threads. Products with padding count as work, although they are skipped.
 #![allow(clippy::print_stdout)]
 
@@ -51,6 +51,7 @@ fn main() {
 
 fn measure() {
     let batch = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(64);
+    let wanted = std::env::args().skip(1).find(|argument| argument.contains("->"));
     println!("{} threads, batch {batch}", rayon::current_num_threads());
     println!(
         "{:<26} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
@@ -78,6 +79,11 @@ fn measure() {
         (13, 384, 256, 3, 1),
     ]);
     for (size, in_channels, out_channels, kernel, stride) in layers {
+        let name =
+            format!("{size}x{size} {in_channels}->{out_channels} {kernel}x{kernel}/{stride}");
+        if wanted.as_ref().is_some_and(|wanted| !name.contains(wanted)) {
+            continue;
+        }
         let shape = ConvolutionShape {
             batch,
             height: size,
@@ -105,8 +111,6 @@ fn measure() {
                 backward_weight_with(Algorithm::Winograd, &shape, black_box(&x), &g, &mut dw)
             })),
         ];
-        let name =
-            format!("{size}x{size} {in_channels}->{out_channels} {kernel}x{kernel}/{stride}");
         let rates = rates.map(|rate| format!("{rate:>9.1}"));
         println!("{name:<26} {}", rates.join(" "));
     }

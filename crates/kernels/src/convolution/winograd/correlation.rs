@@ -4,9 +4,9 @@
 //! a few tiles at a time, the products of all points are then taken by the register tiles of the
 //! direct convolution, kept in the nearest caches and transformed back at once.
 //!
-//! Where the transformed weights fit the caches, they are made first and threads share the tiles out.
-//! Where they do not, tiles are transformed together and threads share the panels out, each making the
-//! weights of its panels as it goes.
+//! Where there are many tiles, the weights are transformed first and threads share the tiles out. Where
+//! there are few, the transformed weights are what takes time and room: tiles are then transformed
+//! together and threads share the panels out, each making the weights of its panels as it goes.
 
 use std::ops::Range;
 
@@ -16,21 +16,18 @@ use rayon::prelude::*;
 use super::super::correlation::lanes;
 use super::super::plan::Run;
 use super::super::tile::Tile;
-use super::tiling::{Images, Tiling, Window, load_points, store_points};
-use super::transform::{POINTS, coefficients, input};
+use super::tiling::{Images, Tiling, Window, load_points};
+use super::transform::{POINTS, coefficients};
 use super::weights::{TransformPanel, Weights};
 use crate::dispatch::{dispatch_channels, part};
 use crate::pointer::{Source, Target};
 use crate::scratch::Scratch;
 
-/// Transformed weights up to which they are made once.
-const STORED_WEIGHTS: usize = 3 << 19;
+/// Tiles from which on they outweigh the weights.
+const MANY_TILES: usize = 128;
 
-/// Elements of a thread's own transformed tiles: fits L2 beside the weights.
-const OWN_TILES: usize = 1 << 17;
-
-/// Elements of transformed tiles that threads share: fits L3.
-const SHARED_TILES: usize = 1 << 22;
+/// Elements of a thread's own transformed tiles: fits L2 beside the products.
+const OWN_TILES: usize = 3 << 16;
 
 /// Tiles whose products are kept.
 const GROUP: usize = 24;
@@ -65,8 +62,7 @@ impl<'a, const K: usize, const M: usize> Correlation<'a, K, M> {
 
     /// Every target element is computed in one task, in an order that no partition changes.
     pub(super) fn run(&self, source: Source, target: Target) {
-        if self.weights.panels(self.lanes) * self.weights.panel_length(self.lanes) <= STORED_WEIGHTS
-        {
+        if self.tiling.count() >= MANY_TILES {
             self.share_tiles(source, target);
         } else {
             self.share_panels(source, target);
@@ -76,11 +72,6 @@ impl<'a, const K: usize, const M: usize> Correlation<'a, K, M> {
     /// Elements of a tile at one point.
     fn row(&self) -> usize {
         self.source.channels.next_multiple_of(self.lanes.max(GAP))
-    }
-
-    /// Tiles of a block of so many elements, whole groups.
-    fn block(&self, elements: usize) -> usize {
-        (elements / (POINTS * self.row()) / GROUP).max(1) * GROUP
     }
 
     fn share_tiles(&self, source: Source, target: Target) {
@@ -94,7 +85,8 @@ impl<'a, const K: usize, const M: usize> Correlation<'a, K, M> {
         each(parts, |index| {
             let groups = part(groups, parts, index);
             let tiles = groups.start * GROUP..(groups.end * GROUP).min(self.tiling.count());
-            let block = self.block(OWN_TILES).min(tiles.len());
+            let block = (OWN_TILES / (POINTS * self.row()) / GROUP).max(1) * GROUP;
+            let block = block.min(tiles.len());
             let step = block * self.row() + GAP;
             let mut points = Scratch::new(POINTS * step);
             for first in tiles.clone().step_by(block) {
@@ -116,32 +108,28 @@ impl<'a, const K: usize, const M: usize> Correlation<'a, K, M> {
     fn share_panels(&self, source: Source, target: Target) {
         let (panels, length) =
             (self.weights.panels(self.lanes), self.weights.panel_length(self.lanes));
-        let block = self.block(SHARED_TILES).min(self.tiling.count());
-        let step = block * self.row() + GAP;
+        let count = self.tiling.count();
+        let step = count * self.row() + GAP;
         let mut points = Scratch::new(POINTS * step);
         let points = Target::of(points.start());
         let threads = rayon::current_num_threads();
-        for first in (0..self.tiling.count()).step_by(block) {
-            let tiles = first..(first + block).min(self.tiling.count());
-            let groups = tiles.len().div_ceil(GROUP);
-            let range = |groups: Range<usize>| {
-                first + groups.start * GROUP..(first + groups.end * GROUP).min(tiles.end)
-            };
-            let parts = threads.min(groups);
-            each(parts, |index| {
-                let tiles = range(part(groups, parts, index));
-                let to = points.at((tiles.start - first) * self.row());
-                fill(Fill { of: self, source, tiles, to, step });
-            });
-            let parts = (threads / panels).clamp(1, groups);
-            each(panels * parts, |index| {
-                let (panel, tiles) = (index / parts, range(part(groups, parts, index % parts)));
-                let mut weights = Scratch::new(length);
-                self.transform_panel(panel, weights.start());
-                let start = points.at((tiles.start - first) * self.row());
-                self.multiply(tiles, Points { start, step }, panel, weights.start(), target);
-            });
-        }
+        let parts = threads.min(count);
+        each(parts, |index| {
+            let tiles = part(count, parts, index);
+            let to = points.at(tiles.start * self.row());
+            fill(Fill { of: self, source, tiles, to, step });
+        });
+        let groups = count.div_ceil(GROUP);
+        let parts = (threads / panels).clamp(1, groups);
+        each(panels * parts, |index| {
+            let groups = part(groups, parts, index % parts);
+            let tiles = groups.start * GROUP..(groups.end * GROUP).min(count);
+            let mut weights = Scratch::new(length);
+            self.transform_panel(index / parts, weights.start());
+            let start = points.at(tiles.start * self.row());
+            let points = Points { start, step };
+            self.multiply(tiles, points, index / parts, weights.start(), target);
+        });
     }
 
     fn transform_panel(&self, panel: usize, to: *mut f32) {
@@ -205,9 +193,8 @@ impl<const K: usize, const M: usize> WithSimd for Fill<'_, K, M> {
                 // SAFETY: the window's pixels have `channels` floats each, and every point has a
                 // row of whole vectors for each tile.
                 unsafe {
-                    let pixels = window.load(simd, source.at(0), channel, channels - channel);
                     let to = to.add(index * of.row() + channel);
-                    store_points(simd, to, step, &input(simd, &pixels));
+                    window.transform(simd, source.at(0), channel, channels - channel, to, step);
                 }
             }
         }

@@ -16,7 +16,7 @@ use super::super::correlation::lanes;
 use super::correlation::each;
 use super::products::Products;
 use super::tiling::{Images, Tiling, Window, load_points, store_points};
-use super::transform::{POINTS, coefficients, input, scaled, store, values};
+use super::transform::{POINTS, coefficients, scaled, store, values};
 use crate::dispatch::{dispatch_channels, part};
 use crate::pointer::{Source, Target};
 use crate::scratch::Scratch;
@@ -251,10 +251,10 @@ impl<const K: usize, const M: usize> WithSimd for FillInput<'_, K, M> {
             // every point and tile.
             unsafe {
                 let count = channels.saturating_sub(channel);
-                let pixels = window.load(simd, source.at(0), channel.min(channels), count);
                 let row = channel / strip * POINTS * to.step + self.tile - first;
                 let start = to.input.at(row * strip + channel % strip);
-                store_points(simd, start, to.step * strip, &input(simd, &pixels));
+                let (channel, step) = (channel.min(channels), to.step * strip);
+                window.transform(simd, source.at(0), channel, count, start, step);
             }
         }
     }
@@ -280,7 +280,11 @@ impl<const K: usize, const M: usize> WithSimd for FillOutput<'_, K, M> {
                 // SAFETY: the window's pixels have `channels` floats each; a panel has whole vectors
                 // for every point and tile.
                 unsafe {
-                    let pixels = window.load(simd, grad_output.at(0), channel, channels - channel);
+                    let mut pixels = [[simd.splat_f32s(0.0); M]; M];
+                    for (y, row) in pixels.iter_mut().enumerate() {
+                        let count = channels - channel;
+                        *row = window.row(simd, grad_output.at(0), y, channel, count);
+                    }
                     let start = panel * POINTS * to.step * 2 * lanes;
                     let row = (self.tile - first) * vectors + n;
                     let start = to.output.at(start + row * lanes);

@@ -2,7 +2,7 @@
 
 use pulp::Simd;
 
-use super::transform::{Points, SIDE, load, store};
+use super::transform::{Points, SIDE, input_column, input_row, load, store};
 
 /// Stands for a pixel outside the image.
 const OUTSIDE: usize = usize::MAX;
@@ -50,14 +50,20 @@ pub(super) struct Images {
     pub(super) channels: usize,
 }
 
-/// Start of each pixel of a square window, in elements, or [`OUTSIDE`].
-pub(super) struct Window<const N: usize>([[usize; N]; N]);
+/// The pixels of a square window.
+pub(super) struct Window<const N: usize> {
+    /// Start of each pixel, in elements, or [`OUTSIDE`].
+    starts: [[usize; N]; N],
+    /// Whether every pixel lies inside of the image.
+    whole: bool,
+}
 
 impl<const N: usize> Window<N> {
     /// The window that starts `padding` pixels above and left of a place.
     #[inline(always)]
     pub(super) fn new(images: &Images, place: Place, padding: usize) -> Self {
         let mut starts = [[OUTSIDE; N]; N];
+        let mut whole = true;
         for (y, row) in starts.iter_mut().enumerate() {
             let y = (place.top + y).wrapping_sub(padding);
             for (x, start) in row.iter_mut().enumerate() {
@@ -65,32 +71,40 @@ impl<const N: usize> Window<N> {
                 if y < images.height && x < images.width {
                     let pixel = (place.image * images.height + y) * images.width + x;
                     *start = pixel * images.channels;
+                } else {
+                    whole = false;
                 }
             }
         }
-        Self(starts)
+        Self { starts, whole }
     }
 
-    /// A vector of channels of every pixel, zeros outside of the image.
+    /// A vector of channels of every pixel of a row, zeros outside of the image.
     ///
     /// # Safety
     /// From every pixel of the window that lies inside of the image, `count` floats from `channel` on
     /// have to be readable, or a vector if `count` is more.
     #[inline(always)]
-    pub(super) unsafe fn load<S: Simd>(
+    pub(super) unsafe fn row<S: Simd>(
         &self,
         simd: S,
         images: *const f32,
+        y: usize,
         channel: usize,
         count: usize,
-    ) -> [[S::f32s; N]; N] {
-        let mut values = [[simd.splat_f32s(0.0); N]; N];
-        for (values, starts) in values.iter_mut().zip(&self.0) {
-            for (value, &start) in values.iter_mut().zip(starts) {
-                if start != OUTSIDE {
-                    // SAFETY: the caller's promise.
-                    *value = unsafe { load(simd, images.add(start + channel), count) };
-                }
+    ) -> [S::f32s; N] {
+        let mut values = [simd.splat_f32s(0.0); N];
+        if self.whole && count >= S::F32_LANES {
+            for (value, &start) in values.iter_mut().zip(&self.starts[y]) {
+                // SAFETY: the caller's promise.
+                *value = unsafe { load(simd, images.add(start + channel), S::F32_LANES) };
+            }
+            return values;
+        }
+        for (value, &start) in values.iter_mut().zip(&self.starts[y]) {
+            if start != OUTSIDE {
+                // SAFETY: the caller's promise.
+                *value = unsafe { load(simd, images.add(start + channel), count) };
             }
         }
         values
@@ -99,7 +113,7 @@ impl<const N: usize> Window<N> {
     /// Writes a vector of channels of every pixel that lies inside of the image.
     ///
     /// # Safety
-    /// As [`load`](Self::load), but writable.
+    /// As [`row`](Self::row), but writable.
     #[inline(always)]
     pub(super) unsafe fn store<S: Simd>(
         &self,
@@ -109,12 +123,41 @@ impl<const N: usize> Window<N> {
         count: usize,
         values: &[[S::f32s; N]; N],
     ) {
-        for (values, starts) in values.iter().zip(&self.0) {
+        for (values, starts) in values.iter().zip(&self.starts) {
             for (&value, &start) in values.iter().zip(starts) {
                 if start != OUTSIDE {
                     // SAFETY: the caller's promise.
                     unsafe { store(simd, images.add(start + channel), count, value) };
                 }
+            }
+        }
+    }
+}
+
+impl Window<SIDE> {
+    /// Transforms a vector of channels to points, `step` floats apart.
+    ///
+    /// # Safety
+    /// As [`row`](Self::row), and vectors have to be writable.
+    #[inline(always)]
+    pub(super) unsafe fn transform<S: Simd>(
+        &self,
+        simd: S,
+        images: *const f32,
+        channel: usize,
+        count: usize,
+        to: *mut f32,
+        step: usize,
+    ) {
+        let mut rows = [[simd.splat_f32s(0.0); SIDE]; SIDE];
+        for (y, row) in rows.iter_mut().enumerate() {
+            // SAFETY: the caller's promise.
+            *row = input_row(simd, unsafe { self.row(simd, images, y, channel, count) });
+        }
+        for q in 0..SIDE {
+            for (r, &point) in input_column(simd, &rows, q).iter().enumerate() {
+                // SAFETY: the caller's promise.
+                unsafe { store(simd, to.add((r * SIDE + q) * step), S::F32_LANES, point) };
             }
         }
     }

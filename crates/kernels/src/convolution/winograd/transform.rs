@@ -102,22 +102,16 @@ pub(super) type Points<S> = [[<S as Simd>::f32s; SIDE]; SIDE];
 
 // Loops below instead of closures: a closure that is not inlined would lose the instruction set.
 
-/// `B^T d B`.
+/// A row of `B^T d B` before the columns are transformed.
 #[inline(always)]
-pub(super) fn input<S: Simd>(s: S, d: &Points<S>) -> Points<S> {
-    let mut rows = [[s.splat_f32s(0.0); SIDE]; SIDE];
-    for r in 0..SIDE {
-        rows[r] = input_line(s, d[r]);
-    }
-    let mut result = rows;
-    for q in 0..SIDE {
-        let column = [rows[0][q], rows[1][q], rows[2][q], rows[3][q], rows[4][q], rows[5][q]];
-        let line = input_line(s, column);
-        for r in 0..SIDE {
-            result[r][q] = line[r];
-        }
-    }
-    result
+pub(super) fn input_row<S: Simd>(s: S, d: [S::f32s; SIDE]) -> [S::f32s; SIDE] {
+    input_line(s, d)
+}
+
+/// A column of `B^T d B` from its transformed rows.
+#[inline(always)]
+pub(super) fn input_column<S: Simd>(s: S, rows: &Points<S>, q: usize) -> [S::f32s; SIDE] {
+    input_line(s, [rows[0][q], rows[1][q], rows[2][q], rows[3][q], rows[4][q], rows[5][q]])
 }
 
 /// `V(N) g V(N)^T`.
