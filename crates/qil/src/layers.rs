@@ -3,6 +3,7 @@
 use burn::backend::Dispatch;
 use burn::tensor::Tensor;
 
+use crate::convolution::{ConvolutionSettings, Geometry};
 use crate::ops::FusedOps;
 
 /// Quantizes weights of any shape to `levels` positive steps, their negatives and zero (QIL Eq. 3 and 2).
@@ -39,13 +40,18 @@ pub fn quantize_activations<const D: usize>(
     ))
 }
 
-/// Convolution of `[n, h, w, c_in]` with `[k_h, k_w, c_in, c_out]`.
-pub fn conv2d(input: Tensor<4>, weights: Tensor<4>, stride: usize, padding: usize) -> Tensor<4> {
+/// Convolution of `[n, h, w, c_in]` with `[k_h, k_w, c_in, c_out]`. Both receive gradients.
+pub fn conv2d(
+    input: Tensor<4>,
+    weights: Tensor<4>,
+    stride: usize,
+    padding: usize,
+    settings: ConvolutionSettings,
+) -> Tensor<4> {
     Tensor::from_dispatch(Dispatch::fused_convolution(
         input.into_dispatch(),
         weights.into_dispatch(),
-        stride,
-        padding,
+        Geometry { stride, padding, settings },
     ))
 }
 

@@ -5,12 +5,24 @@
 //! non-negative activation round(q·t)/q. Rounding is to even and passes gradients straight through;
 //! gradients of c, d and γ follow the transformer. At 32 bits nothing is called: the identity.
 
+#![cfg_attr(
+    feature = "tch",
+    allow(
+        deprecated,
+        reason = "burn 0.22 is the last with LibTorch, and says so at every use of it"
+    )
+)]
+
+mod convolution;
+mod implementation;
 mod interval;
 mod layers;
 mod ops;
 mod search;
 mod statistics;
 
+pub use convolution::{ConvolutionAlgorithm, ConvolutionSettings, Precision};
+pub use implementation::{Implementation, with_implementation};
 pub use interval::{GAMMA_RANGE, Interval, activation_levels, project_gamma, weight_levels};
 pub use layers::{
     BatchStatistics, batch_norm, conv2d, global_average_pool, max_pool2d, quantize_activations,

@@ -1,20 +1,19 @@
-//! The fused operations with gradients, written once for every backend whose tensors are host memory.
+//! The fused operations with gradients, written once for every backend.
 
-use bitsweep_kernels::batch_norm::{BatchStatistics, Epilogue};
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::ops::{Backward, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, AutodiffBackend};
 
 use super::FusedOps;
-use super::backend::{HostBackend, shape_of};
 use super::backward::{
-    AveragePool, BatchNorm, BatchNormResidual, Convolution, MaxPool, Normalized,
-    QuantizeActivations, QuantizeWeights,
+    AveragePool, BatchNorm, BatchNormResidual, Convolution, MaxPool, QuantizeActivations,
+    QuantizeWeights, shape_of,
 };
-use super::forward::{max_pool, normalize, statistics_tensors};
+use super::layer_ops::{Epilogue, LayerOps, Normalized, NormalizedState, Window};
+use crate::convolution::Geometry;
 
-impl<B: HostBackend + FusedOps, C: CheckpointStrategy> FusedOps for Autodiff<B, C> {
+impl<B: LayerOps + FusedOps, C: CheckpointStrategy> FusedOps for Autodiff<B, C> {
     fn fused_quantize_weights(
         weights: FloatTensor<Self>,
         center: FloatTensor<Self>,
@@ -23,17 +22,11 @@ impl<B: HostBackend + FusedOps, C: CheckpointStrategy> FusedOps for Autodiff<B, 
         levels: u32,
     ) -> FloatTensor<Self> {
         let nodes = [weights.node(), center.node(), half_width.node(), gamma.node()];
-        let [weights, center, half_width, gamma] =
-            [weights, center, half_width, gamma].map(|t| B::dense(t.into_primitive()));
-        let output = B::fused_quantize_weights(
-            weights.clone(),
-            center.clone(),
-            half_width.clone(),
-            gamma.clone(),
-            levels,
-        );
+        let interval = [center, half_width, gamma].map(|tensor| tensor.into_primitive());
+        let weights = B::dense(weights.into_primitive());
+        let output = B::quantize_weights(&weights, &interval, levels);
         match QuantizeWeights.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish([weights, center, half_width, gamma], output),
+            OpsKind::Tracked(prep) => prep.finish((weights, interval), output),
             OpsKind::UnTracked(prep) => prep.finish(output),
         }
     }
@@ -45,16 +38,11 @@ impl<B: HostBackend + FusedOps, C: CheckpointStrategy> FusedOps for Autodiff<B, 
         levels: u32,
     ) -> FloatTensor<Self> {
         let nodes = [input.node(), center.node(), half_width.node()];
-        let [input, center, half_width] =
-            [input, center, half_width].map(|t| B::dense(t.into_primitive()));
-        let output = B::fused_quantize_activations(
-            input.clone(),
-            center.clone(),
-            half_width.clone(),
-            levels,
-        );
+        let interval = [center, half_width].map(|tensor| tensor.into_primitive());
+        let input = B::dense(input.into_primitive());
+        let output = B::quantize_activations(&input, &interval, levels);
         match QuantizeActivations.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish([input, center, half_width], output),
+            OpsKind::Tracked(prep) => prep.finish((input, interval), output),
             OpsKind::UnTracked(prep) => prep.finish(output),
         }
     }
@@ -62,14 +50,13 @@ impl<B: HostBackend + FusedOps, C: CheckpointStrategy> FusedOps for Autodiff<B, 
     fn fused_convolution(
         input: FloatTensor<Self>,
         weights: FloatTensor<Self>,
-        stride: usize,
-        padding: usize,
+        geometry: Geometry,
     ) -> FloatTensor<Self> {
         let nodes = [input.node(), weights.node()];
-        let [input, weights] = [input, weights].map(|t| B::dense(t.into_primitive()));
-        let output = B::fused_convolution(input.clone(), weights.clone(), stride, padding);
+        let [input, weights] = [input, weights].map(|tensor| B::dense(tensor.into_primitive()));
+        let output = B::convolve(&input, &weights, geometry);
         match Convolution.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish((input, weights, stride, padding), output),
+            OpsKind::Tracked(prep) => prep.finish((input, weights, geometry), output),
             OpsKind::UnTracked(prep) => prep.finish(output),
         }
     }
@@ -82,18 +69,21 @@ impl<B: HostBackend + FusedOps, C: CheckpointStrategy> FusedOps for Autodiff<B, 
         relu: bool,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         let nodes = [input.node(), scale.node(), shift.node()];
-        let [input, scale, shift] = [input, scale, shift].map(|t| B::dense(t.into_primitive()));
+        let [input, scale, shift] =
+            [input, scale, shift].map(|tensor| B::dense(tensor.into_primitive()));
         let epilogue = Epilogue { residual: None, relu };
-        let (output, statistics) = normalize::<B>(&input, &scale, &shift, epsilon, epilogue);
-        let [mean, variance] = constants::<B, C>(&statistics);
+        let Normalized { output, mean, variance } =
+            B::normalize(&input, &scale, &shift, epsilon, epilogue);
+        let [mean_constant, variance_constant] = constants::<B, C>(&mean, &variance);
         let output = match BatchNorm.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
                 let relu_output = relu.then(|| output.clone());
-                prep.finish(Normalized { input, relu_output, scale, statistics, epsilon }, output)
+                let state = NormalizedState { input, relu_output, scale, mean, variance, epsilon };
+                prep.finish(state, output)
             }
             OpsKind::UnTracked(prep) => prep.finish(output),
         };
-        (output, mean, variance)
+        (output, mean_constant, variance_constant)
     }
 
     fn fused_batch_norm_residual(
@@ -105,18 +95,20 @@ impl<B: HostBackend + FusedOps, C: CheckpointStrategy> FusedOps for Autodiff<B, 
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         let nodes = [input.node(), scale.node(), shift.node(), residual.node()];
         let [input, scale, shift, residual] =
-            [input, scale, shift, residual].map(|t| B::dense(t.into_primitive()));
-        let epilogue = Epilogue { residual: Some(B::values(&residual)), relu: true };
-        let (output, statistics) = normalize::<B>(&input, &scale, &shift, epsilon, epilogue);
-        let [mean, variance] = constants::<B, C>(&statistics);
+            [input, scale, shift, residual].map(|tensor| B::dense(tensor.into_primitive()));
+        let epilogue = Epilogue { residual: Some(&residual), relu: true };
+        let Normalized { output, mean, variance } =
+            B::normalize(&input, &scale, &shift, epsilon, epilogue);
+        let [mean_constant, variance_constant] = constants::<B, C>(&mean, &variance);
         let output = match BatchNormResidual.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
                 let relu_output = Some(output.clone());
-                prep.finish(Normalized { input, relu_output, scale, statistics, epsilon }, output)
+                let state = NormalizedState { input, relu_output, scale, mean, variance, epsilon };
+                prep.finish(state, output)
             }
             OpsKind::UnTracked(prep) => prep.finish(output),
         };
-        (output, mean, variance)
+        (output, mean_constant, variance_constant)
     }
 
     fn fused_max_pool(
@@ -126,12 +118,12 @@ impl<B: HostBackend + FusedOps, C: CheckpointStrategy> FusedOps for Autodiff<B, 
         padding: usize,
     ) -> FloatTensor<Self> {
         let nodes = [input.node()];
+        let window = Window { size: window, stride, padding };
         let input = B::dense(input.into_primitive());
-        let (output, indices) = max_pool::<B>(&input, window, stride, padding);
+        let shape = shape_of::<B>(&input);
+        let (output, indices) = B::max_pool(&input, window);
         match MaxPool.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => {
-                prep.finish((shape_of::<B>(&input), [window, stride, padding], indices), output)
-            }
+            OpsKind::Tracked(prep) => prep.finish((shape, window, indices), output),
             OpsKind::UnTracked(prep) => prep.finish(output),
         }
     }
@@ -139,7 +131,7 @@ impl<B: HostBackend + FusedOps, C: CheckpointStrategy> FusedOps for Autodiff<B, 
     fn fused_average_pool(input: FloatTensor<Self>) -> FloatTensor<Self> {
         let nodes = [input.node()];
         let input = B::dense(input.into_primitive());
-        let output = B::fused_average_pool(input.clone());
+        let output = B::average_pool(&input);
         match AveragePool.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => prep.finish(shape_of::<B>(&input), output),
             OpsKind::UnTracked(prep) => prep.finish(output),
@@ -148,9 +140,9 @@ impl<B: HostBackend + FusedOps, C: CheckpointStrategy> FusedOps for Autodiff<B, 
 }
 
 /// Statistics as tensors that no gradient flows through.
-fn constants<B: HostBackend, C: CheckpointStrategy>(
-    statistics: &BatchStatistics,
+fn constants<B: LayerOps, C: CheckpointStrategy>(
+    mean: &FloatTensor<B>,
+    variance: &FloatTensor<B>,
 ) -> [FloatTensor<Autodiff<B, C>>; 2] {
-    let (mean, variance) = statistics_tensors::<B>(statistics);
-    [mean, variance].map(Autodiff::<B, C>::from_inner)
+    [mean.clone(), variance.clone()].map(Autodiff::<B, C>::from_inner)
 }

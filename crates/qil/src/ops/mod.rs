@@ -1,21 +1,29 @@
 //! Fused operations with their own backward passes.
 //!
-//! [`FusedOps`] is what a backend can do without gradients, implemented for [`Flex`] by the CPU
-//! kernels; `autodiff` and `backward` add the gradients once for every backend. Another backend is one
-//! more implementation of [`backend::HostBackend`] and of [`FusedOps`].
+//! [`layer_ops::LayerOps`] is what a backend computes, forward and backward: `composed` does it with
+//! burn's operations for any backend, `host` with the CPU kernels for backends whose tensors are host
+//! memory (`flex`, and `libtorch` on the CPU), and `libtorch` with LibTorch's operators for its other
+//! devices. [`FusedOps`] is what tensors dispatch to, with gradients added by `autodiff` and `backward`
+//! once for every backend. A further backend is one more implementation of `LayerOps`, its bodies
+//! optional, and a line in `plain`.
 
 mod autodiff;
-mod backend;
 mod backward;
-mod forward;
+mod composed;
+mod flex;
+mod host;
+mod layer_ops;
+#[cfg(feature = "tch")]
+mod libtorch;
+mod plain;
 
-use bitsweep_kernels::convolution::ConvolutionShape;
-use bitsweep_kernels::pool::MaxPoolShape;
 use burn::backend::{Backend, TensorMetadata, backend_extension, tensor::FloatTensor};
 use burn::tensor::Shape;
 
-/// Operations on NHWC activations, without gradients.
-#[backend_extension(Flex, Autodiff)]
+use crate::convolution::Geometry;
+
+/// Operations on NHWC activations that tensors dispatch to.
+#[backend_extension(Flex, LibTorch: cfg(feature = "tch"), Autodiff)]
 pub(crate) trait FusedOps: Backend {
     /// QIL Eq. 3 and 2.
     fn fused_quantize_weights(
@@ -37,8 +45,7 @@ pub(crate) trait FusedOps: Backend {
     fn fused_convolution(
         input: FloatTensor<Self>,
         weights: FloatTensor<Self>,
-        stride: usize,
-        padding: usize,
+        geometry: Geometry,
     ) -> FloatTensor<Self>;
 
     /// With the batch's statistics, which come back as tensors without gradient: mean, biased variance.
@@ -93,39 +100,4 @@ pub(crate) trait FusedOps: Backend {
 
     /// Mean over height and width: `[n, h, w, c]` to `[n, c]`.
     fn fused_average_pool(input: FloatTensor<Self>) -> FloatTensor<Self>;
-}
-
-pub(crate) fn convolution_shape(
-    input: &[usize],
-    weights: &[usize],
-    stride: usize,
-    padding: usize,
-) -> ConvolutionShape {
-    ConvolutionShape {
-        batch: input[0],
-        height: input[1],
-        width: input[2],
-        in_channels: input[3],
-        out_channels: weights[3],
-        kernel: [weights[0], weights[1]],
-        stride,
-        padding,
-    }
-}
-
-pub(crate) fn pool_shape(
-    input: &[usize],
-    window: usize,
-    stride: usize,
-    padding: usize,
-) -> MaxPoolShape {
-    MaxPoolShape {
-        batch: input[0],
-        height: input[1],
-        width: input[2],
-        channels: input[3],
-        window,
-        stride,
-        padding,
-    }
 }

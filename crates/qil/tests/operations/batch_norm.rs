@@ -1,8 +1,9 @@
 //! Batch-norm, residual and ReLU against `f64` and its finite differences.
 
 use bitsweep_qil::{batch_norm, scale_and_shift};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
+use crate::paths::device;
 use crate::tensors::{
     assert_close, constant, differences, gradient, gradients, leaf, noise, values, wide,
 };
@@ -59,7 +60,7 @@ fn leaves() -> Leaves {
     }
 }
 
-#[test]
+every_path!(values_statistics_and_gradients_follow_the_definition);
 fn values_statistics_and_gradients_follow_the_definition() {
     for (with_residual, relu) in [(false, false), (false, true), (true, true)] {
         let Leaves { input, scale, shift, residual } = leaves();
@@ -98,17 +99,17 @@ fn values_statistics_and_gradients_follow_the_definition() {
     }
 }
 
-#[test]
+every_path!(no_gradient_flows_through_the_statistics);
 fn no_gradient_flows_through_the_statistics() {
     let Leaves { input, scale, shift, .. } = leaves();
     let (_, batch) = batch_norm(input, scale, shift, None, false, EPSILON as f32);
     assert!(!batch.mean.is_tracked() && !batch.variance.is_tracked());
 }
 
-#[test]
+every_path!(without_gradients_the_values_are_the_same);
 fn without_gradients_the_values_are_the_same() {
     let tracked = leaves();
-    let device = Device::flex();
+    let device = device();
     let plain4 = |tensor: &Tensor<4>| constant(&values(tensor), tensor.dims(), &device);
     let plain1 = |tensor: &Tensor<1>| constant(&values(tensor), tensor.dims(), &device);
     let (plain, _) = batch_norm(
@@ -131,7 +132,7 @@ fn without_gradients_the_values_are_the_same() {
     assert!(!plain.is_autodiff());
 }
 
-#[test]
+every_path!(fixed_factors_are_applied_channel_by_channel_with_and_without_gradients);
 fn fixed_factors_are_applied_channel_by_channel_with_and_without_gradients() {
     let Leaves { input, scale, shift, residual } = leaves();
     for (with_residual, relu) in [(false, false), (false, true), (true, true)] {

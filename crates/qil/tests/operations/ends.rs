@@ -4,7 +4,7 @@ use bitsweep_qil::{quantize_activations, quantize_weights};
 
 use crate::tensors::{assert_close, gradient, gradients, leaf, values};
 
-#[test]
+every_path!(zeros_behind_relu_change_no_gradient);
 fn zeros_behind_relu_change_no_gradient() {
     // 1000 zeros and 1000 live values with c = d = 0.5: t = x, so that each live value adds -1 to dL/dc
     // and 1 - 2x to dL/dd. With the closed interval the zeros would add -1000 and 1000.
@@ -21,7 +21,7 @@ fn zeros_behind_relu_change_no_gradient() {
     assert_close("dd", &gradient(&half_width, &found), &[expected], 1e-4);
 }
 
-#[test]
+every_path!(weights_on_either_end_have_its_value_and_no_gradient);
 fn weights_on_either_end_have_its_value_and_no_gradient() {
     // Ends that floating point meets exactly: 0.25 and 0.75.
     let w = [0.25, -0.25, 0.75, -0.75, 0.0, -0.0];
@@ -39,7 +39,7 @@ fn weights_on_either_end_have_its_value_and_no_gradient() {
     }
 }
 
-#[test]
+every_path!(a_zero_weight_moves_no_parameter_even_inside_the_interval);
 fn a_zero_weight_moves_no_parameter_even_inside_the_interval() {
     // d > c: zero lies inside, where its sign, and with it every gradient, is 0.
     let parameters = [0.2, 0.4, 1.5].map(|value| leaf(&[value], [1]));

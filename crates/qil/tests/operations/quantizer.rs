@@ -1,8 +1,9 @@
 //! Quantizers against the equations in `f64`, finite differences and worked vectors.
 
 use bitsweep_qil::{activation_levels, quantize_activations, quantize_weights, weight_levels};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
+use crate::paths::device;
 use crate::tensors::{
     assert_close, constant, differences, gradient, gradients, leaf, noise, values, wide,
 };
@@ -58,7 +59,7 @@ fn away_from_ends(seed: u64, count: usize, center: f32, half_width: f32) -> Vec<
         .collect()
 }
 
-#[test]
+every_path!(worked_weights);
 fn worked_weights() {
     let w = [-0.85, -0.55, -0.12, 0.0, 0.05, 0.3, 0.52, 0.69, 0.9];
     let g = [1.0, -2.0, 0.5, 3.0, 1.0, -1.0, 2.0, 0.25, 4.0];
@@ -75,7 +76,7 @@ fn worked_weights() {
     assert_close("dγ", &gradient(&leaves.gamma, &found), &[-0.573811536], 2e-6);
 }
 
-#[test]
+every_path!(worked_activations);
 fn worked_activations() {
     let x = [0.0, 0.05, 0.2, 0.61, 1.0, 1.09, 1.5];
     let g = [1.0, 1.0, -1.0, 2.0, 0.5, -2.0, 3.0];
@@ -91,7 +92,7 @@ fn worked_activations() {
     assert_close("dd", &gradient(&half_width, &found), &[0.72], 2e-6);
 }
 
-#[test]
+every_path!(weights_follow_the_equations_and_their_differences);
 fn weights_follow_the_equations_and_their_differences() {
     for (seed, [center, half_width, gamma]) in
         [[0.5, 0.5, 1.0], [0.4, 0.3, 1.5], [0.6, 0.25, 0.5], [0.5, 0.5, 0.25], [0.7, 0.4, 4.0]]
@@ -129,7 +130,7 @@ fn weights_follow_the_equations_and_their_differences() {
     }
 }
 
-#[test]
+every_path!(activations_follow_the_equations_and_their_differences);
 fn activations_follow_the_equations_and_their_differences() {
     for (seed, [center, half_width]) in
         [[0.5, 0.5], [0.6, 0.3], [0.3, 0.29]].into_iter().enumerate()
@@ -163,7 +164,7 @@ fn activations_follow_the_equations_and_their_differences() {
     }
 }
 
-#[test]
+every_path!(ends_of_the_interval_get_no_gradient);
 fn ends_of_the_interval_get_no_gradient() {
     // 1000 zeros as a ReLU leaves them, exactly on the lower end, and one live value.
     let mut x = vec![0.0; 1000];
@@ -184,7 +185,7 @@ fn ends_of_the_interval_get_no_gradient() {
     assert_eq!(gradient(&leaves.half_width, &found), [0.0]);
 }
 
-#[test]
+every_path!(ties_round_to_even);
 fn ties_round_to_even() {
     // One level: |w| = center is the tie between 0 and 1. Three levels: 0.5 of a step and 1.5 steps.
     let leaves = Weights::new(&[0.5, -0.5], [0.5, 0.5, 1.0]);
@@ -195,7 +196,7 @@ fn ties_round_to_even() {
     assert_eq!(steps, [0.0, 2.0, 2.0]);
 }
 
-#[test]
+every_path!(nan_reaches_output_and_gradients);
 fn nan_reaches_output_and_gradients() {
     let leaves = Weights::new(&[0.5, f32::NAN, 0.2], [0.5, 0.4, 1.5]);
     let output = leaves.quantize(3);
@@ -206,7 +207,7 @@ fn nan_reaches_output_and_gradients() {
     assert!(gradient(&leaves.center, &found)[0].is_nan());
 }
 
-#[test]
+every_path!(no_values_have_zero_gradients);
 fn no_values_have_zero_gradients() {
     let leaves = Weights::new(&[], [0.5, 0.4, 1.5]);
     let output = leaves.quantize(3);
@@ -215,7 +216,7 @@ fn no_values_have_zero_gradients() {
     assert_eq!(gradient(&leaves.center, &found), [0.0]);
 }
 
-#[test]
+every_path!(sums_over_ten_million_values_keep_their_digits);
 fn sums_over_ten_million_values_keep_their_digits() {
     // Added one by one in f32, ten million times 0.1 is off by nine per cent.
     let count = 10_000_018;
@@ -227,11 +228,11 @@ fn sums_over_ten_million_values_keep_their_digits() {
     assert!((f64::from(gradient(&center, &found)[0]) / total - 1.0).abs() < 1e-6);
 }
 
-#[test]
+every_path!(without_gradients_the_values_are_the_same);
 fn without_gradients_the_values_are_the_same() {
     let w = noise(3, 500);
     let leaves = Weights::new(&w, [0.5, 0.45, 1.3]);
-    let device = Device::flex();
+    let device = device();
     let scalar = |value| constant(&[value], [1], &device);
     let plain =
         quantize_weights(constant(&w, [500], &device), scalar(0.5), scalar(0.45), scalar(1.3), 7);
@@ -239,9 +240,9 @@ fn without_gradients_the_values_are_the_same() {
     assert!(!plain.is_autodiff());
 }
 
-#[test]
+every_path!(only_what_is_tracked_gets_a_gradient);
 fn only_what_is_tracked_gets_a_gradient() {
-    let device = Device::flex().autodiff();
+    let device = device().autodiff();
     let x = leaf(&[0.25, 0.75], [2]);
     let (center, half_width) = (constant(&[0.5], [1], &device), leaf(&[0.5], [1]));
     let output = quantize_activations(x.clone(), center.clone(), half_width.clone(), 3);
@@ -251,7 +252,7 @@ fn only_what_is_tracked_gets_a_gradient() {
     assert_eq!(gradient(&half_width, &found), [0.0]);
 }
 
-#[test]
+every_path!(a_permuted_tensor_is_quantized_element_by_element);
 fn a_permuted_tensor_is_quantized_element_by_element() {
     let x: Vec<f32> = noise(5, 24).iter().map(|v| v.abs()).collect();
     let whole = leaf(&x, [2, 3, 4, 1]);

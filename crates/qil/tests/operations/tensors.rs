@@ -2,6 +2,8 @@
 
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 
+use crate::paths::device;
+
 /// Values in (−1, 1) that look random, a different row for each seed.
 pub(crate) fn noise(seed: u64, count: usize) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
@@ -15,7 +17,7 @@ pub(crate) fn noise(seed: u64, count: usize) -> Vec<f32> {
 
 /// A tensor whose gradient is asked for.
 pub(crate) fn leaf<const D: usize>(values: &[f32], shape: [usize; D]) -> Tensor<D> {
-    constant(values, shape, &Device::flex().autodiff()).require_grad()
+    constant(values, shape, &device().autodiff()).require_grad()
 }
 
 /// A tensor without gradient.
