@@ -35,14 +35,18 @@ pub(crate) enum Command {
     Coordinator(Coordinator),
     /// Train the trials that a coordinator hands out
     Worker(Worker),
+    /// List what can compute on this machine with this build
+    Devices(Devices),
     /// Give a sweep file to a coordinator
     Submit(Submit),
     /// Open the dashboard on a coordinator's sweep
     Tui(Tui),
     /// Print where sweeps stand
     Status(Status),
-    /// Write every point, layer state, attempt and final figure of a sweep
+    /// Write everything a sweep measured, or the weights of a trial
     Export(Export),
+    /// Measure the accuracy of a weights file on images
+    Eval(Eval),
     /// Stop a sweep for good: its running trials end, its waiting ones never start
     Cancel(OneSweep),
     /// Try failed and cancelled trials of a sweep again
@@ -81,6 +85,9 @@ pub(crate) struct Run {
     /// Threads of each trial [default: the cores divided among the workers]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) threads: Option<u32>,
+    /// What computes: flex, cpu or cuda:N; several take turns. See `bitsweep devices` [default: flex]
+    #[arg(long = "device", value_name = "NAME", value_delimiter = ',')]
+    pub(crate) devices: Vec<String>,
     /// Print lines instead of opening the dashboard; so it is without a terminal, too
     #[arg(long)]
     pub(crate) headless: bool,
@@ -117,6 +124,9 @@ pub(crate) struct Worker {
     /// Threads of each trial [default: the cores divided among the slots]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) threads: Option<u32>,
+    /// What computes: flex, cpu or cuda:N; several take turns. See `bitsweep devices` [default: flex]
+    #[arg(long = "device", value_name = "NAME", value_delimiter = ',')]
+    pub(crate) devices: Vec<String>,
     /// Folder for checkpoints on their way [default: a folder of its own in the state folder]
     #[arg(long, value_name = "DIR")]
     pub(crate) work: Option<PathBuf>,
@@ -126,6 +136,13 @@ pub(crate) struct Worker {
     /// End when standard input closes; set by `bitsweep run` for its own workers
     #[arg(long, hide = true)]
     pub(crate) exit_with_parent: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Devices {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -160,12 +177,12 @@ pub(crate) struct Status {
 
 #[derive(Debug, Args)]
 pub(crate) struct Export {
-    /// Sweep's id, the start of it, or its name
+    /// Sweep's id, the start of it, or its name; for safetensors TRIAL or SWEEP/TRIAL
     pub(crate) sweep: String,
-    /// json: everything in one document; csv: the points, a row each
+    /// json: everything in one document; csv: the points, a row each; safetensors: a trial's weights
     #[arg(long, value_enum, default_value_t = Format::Json)]
     pub(crate) format: Format,
-    /// File to write [default: standard output]
+    /// File to write [default: standard output; for safetensors TRIAL.safetensors]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
@@ -176,6 +193,63 @@ pub(crate) struct Export {
 pub(crate) enum Format {
     Json,
     Csv,
+    Safetensors,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Eval {
+    /// Weights: an export of bitsweep, or .pth or .safetensors in torchvision's names
+    pub(crate) weights: PathBuf,
+    /// Folder of images, or a data set that needs none: fashion-mnist-mini, fashion-mnist
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) data: String,
+    /// Network of weights that bitsweep did not export: resnet18, resnet34 or alexnet
+    #[arg(long, value_name = "NAME", value_parser = network)]
+    pub(crate) network: Option<bitsweep_sweep::Network>,
+    /// What the folder holds: image-folder, packed, cifar10 or fashion-mnist
+    #[arg(long, default_value = "image-folder", value_name = "KIND")]
+    pub(crate) data_set: String,
+    /// Lines of a class and a folder's name, tab between; for a folder without all of the network's classes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) class_index: Option<PathBuf>,
+    /// Images to use, balanced over the classes [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) images: Option<u32>,
+    /// Side of the network's images, in pixels [default: the export's, otherwise 224]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) resolution: Option<u32>,
+    /// Shorter side before the centre crop [default: the export's, otherwise 256 for 224]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=8192))]
+    pub(crate) resize: Option<u32>,
+    /// Mean of pixels in [0, 1], a number a channel [default: the export's, otherwise ImageNet's]
+    #[arg(long, value_name = "X,Y,Z", value_delimiter = ',')]
+    pub(crate) mean: Option<Vec<f32>>,
+    /// Deviation of pixels in [0, 1], a number a channel [default: the export's, otherwise ImageNet's]
+    #[arg(long, value_name = "X,Y,Z", value_delimiter = ',')]
+    pub(crate) deviation: Option<Vec<f32>>,
+    /// Leave images out that cannot be decoded, instead of ending
+    #[arg(long)]
+    pub(crate) skip_corrupt: bool,
+    /// What computes: flex, cpu or cuda:N
+    #[arg(long, default_value = "flex", value_name = "DEVICE")]
+    pub(crate) device: String,
+    /// Images a batch
+    #[arg(long, default_value_t = 32, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub(crate) batch_size: u32,
+    /// Threads [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) threads: Option<u32>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A network by its name.
+fn network(name: &str) -> Result<bitsweep_sweep::Network, String> {
+    bitsweep_sweep::Network::from_name(name).ok_or_else(|| {
+        let names = bitsweep_sweep::Network::ALL.map(bitsweep_sweep::Network::as_str);
+        format!("there are {}", names.join(", "))
+    })
 }
 
 #[derive(Debug, Args)]

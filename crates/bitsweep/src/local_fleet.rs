@@ -22,6 +22,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(40);
 pub(crate) struct FleetOptions {
     pub(crate) coordinator: String,
     pub(crate) threads: u32,
+    /// Names of devices; workers take turns.
+    pub(crate) devices: Vec<String>,
     pub(crate) state: PathBuf,
 }
 
@@ -97,6 +99,12 @@ impl LocalWorker {
         self.options.state.join("logs").join(format!("worker-{}.log", self.number))
     }
 
+    /// What this worker computes with; none is the default.
+    fn device(&self) -> Option<&String> {
+        let devices = &self.options.devices;
+        devices.get((self.number as usize - 1) % devices.len().max(1))
+    }
+
     fn spawn(&self) -> anyhow::Result<Child> {
         let path = self.log_path();
         let log =
@@ -107,6 +115,7 @@ impl LocalWorker {
             .args(["--coordinator", &self.options.coordinator])
             .args(["--name", &format!("local-{}", self.number)])
             .args(["--threads", &self.options.threads.to_string()])
+            .args(self.device().map(|device| format!("--device={device}")))
             .arg("--work")
             .arg(self.options.state.join("work"))
             .arg("--exit-with-parent")

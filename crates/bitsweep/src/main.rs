@@ -32,7 +32,9 @@ fn main() -> ExitCode {
 fn dispatch(command: &Command) -> Result<Ending, Failure> {
     match command {
         Command::Check(arguments) => return commands::check::run(arguments),
+        Command::Devices(arguments) => return commands::devices::run(arguments),
         Command::Trial => return commands::trial::run(),
+        Command::Eval(arguments) => return commands::eval::run(arguments),
         _ => {}
     }
     log_to_standard_error(command);
@@ -48,7 +50,7 @@ fn dispatch(command: &Command) -> Result<Ending, Failure> {
             Command::Tui(arguments) => commands::tui::run(arguments).await,
             Command::Status(arguments) => commands::status::run(arguments).await,
             Command::Export(arguments) => commands::export::run(arguments).await,
-            Command::Check(_) | Command::Trial => Ok(Ending::Done),
+            Command::Check(_) | Command::Eval(_) | Command::Devices(_) | Command::Trial => Ok(Ending::Done),
         }
     })
 }

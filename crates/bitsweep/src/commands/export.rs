@@ -13,10 +13,13 @@ use crate::report;
 use crate::state::Client;
 
 pub(crate) async fn run(arguments: &cli::Export) -> Result<Ending, Failure> {
+    if matches!(arguments.format, cli::Format::Safetensors) {
+        return super::export_weights::run(arguments).await;
+    }
     let reached = arguments.at.reach().await?;
     let mut client = reached.client().await?;
     let bytes = match arguments.format {
-        cli::Format::Json => json_document(&mut client, &arguments.sweep).await,
+        cli::Format::Json | cli::Format::Safetensors => json_document(&mut client, &arguments.sweep).await,
         cli::Format::Csv => csv_points(&mut client, &arguments.sweep).await,
     };
     reached.close().await?;
@@ -25,7 +28,7 @@ pub(crate) async fn run(arguments: &cli::Export) -> Result<Ending, Failure> {
 }
 
 /// Writes to the file by way of a temporary one, or to standard output.
-fn write(output: Option<&std::path::Path>, bytes: &[u8]) -> anyhow::Result<()> {
+pub(crate) fn write(output: Option<&std::path::Path>, bytes: &[u8]) -> anyhow::Result<()> {
     let Some(path) = output else {
         return match std::io::stdout().lock().write_all(bytes) {
             // A reader that has seen enough, for example `head`.

@@ -9,8 +9,8 @@ use bitsweep_tui::{DashboardOptions, Exit, LeaveQuestion};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli;
-use crate::commands::submit;
 use crate::commands::worker::cores;
+use crate::commands::{devices, submit};
 use crate::failure::{Ending, Failure};
 use crate::local_fleet::{FleetOptions, LocalFleet};
 use crate::signals;
@@ -24,6 +24,7 @@ pub(crate) async fn run(arguments: &cli::Run) -> Result<Ending, Failure> {
                 .to_owned(),
         ));
     }
+    devices::chosen(&arguments.devices)?;
     let source = SweepSource::open(&arguments.file)?;
     let state = arguments.state.path()?;
     let stop = signals::stop_on_signal()?;
@@ -41,7 +42,12 @@ pub(crate) async fn run(arguments: &cli::Run) -> Result<Ending, Failure> {
 
     let ending = if prepare(&mut client, &submitted).await? {
         let (workers, threads) = size(arguments, source.plan.chains());
-        let options = FleetOptions { coordinator: address.clone(), threads, state: state.clone() };
+        let options = FleetOptions {
+            coordinator: address.clone(),
+            threads,
+            devices: arguments.devices.clone(),
+            state: state.clone(),
+        };
         let mut fleet = LocalFleet::start(workers, &options)?;
         let here =
             Here { address: &address, sweep: &submitted.sweep_id, state: &state, stop: &stop };
@@ -77,10 +83,16 @@ async fn prepare(client: &mut Client, submitted: &v1::SubmitResponse) -> Result<
     Ok(snapshot.summary.is_none_or(|s| s.state() != v1::SweepState::Finished))
 }
 
-/// Workers and threads a trial: every core busy, no worker that could never have a trial.
+/// Workers and threads a trial: every core or every GPU busy, no worker that could never have a trial.
 fn size(arguments: &cli::Run, chains: usize) -> (u32, u32) {
     let chains = u32::try_from(chains).unwrap_or(u32::MAX);
-    let workers = arguments.workers.unwrap_or_else(|| cores().min(chains).max(1));
+    let places = match &arguments.devices[..] {
+        gpus @ [_, ..] if gpus.iter().all(|name| name.starts_with("cuda")) => {
+            u32::try_from(gpus.len()).unwrap_or(u32::MAX)
+        }
+        _ => cores(),
+    };
+    let workers = arguments.workers.unwrap_or_else(|| places.min(chains).max(1));
     let threads = arguments.threads.unwrap_or_else(|| (cores() / workers).max(1));
     (workers, threads)
 }

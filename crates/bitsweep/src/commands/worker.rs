@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use bitsweep_worker::{Worker, WorkerOptions};
 
 use crate::cli;
+use crate::commands::devices;
 use crate::failure::{Ending, Failure};
 use crate::signals;
 
@@ -19,6 +20,11 @@ pub(crate) async fn run(arguments: &cli::Worker) -> Result<Ending, Failure> {
     options.name = arguments.name.clone().unwrap_or_else(host_name);
     options.slots = arguments.slots;
     options.threads = arguments.threads.unwrap_or_else(|| (cores() / arguments.slots).max(1));
+    options.devices = match &arguments.trainer {
+        // It knows its own devices.
+        Some(_) if !arguments.devices.is_empty() => devices::named(&arguments.devices),
+        _ => devices::chosen(&arguments.devices)?,
+    };
     options.exit_with_parent = arguments.exit_with_parent;
     let stop = signals::stop_on_signal()?;
     Worker::run(options, stop).await.map_err(anyhow::Error::from)?;
