@@ -21,5 +21,7 @@ mod blocks;
 mod dispatch;
 mod pointer;
 mod scratch;
+mod tasks;
+mod vector;
 
 pub use dispatch::{INSTRUCTIONS_VARIABLE, Instructions, instructions};

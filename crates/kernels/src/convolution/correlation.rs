@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
-use rayon::prelude::*;
 
 use super::ConvolutionShape;
 use super::pack::Panels;
@@ -11,12 +10,14 @@ use super::plan::{Class, Plan};
 use super::tile::Tile;
 use crate::dispatch::{dispatch_channels, part};
 use crate::pointer::{Source, Target};
+use crate::scratch::Scratch;
+use crate::tasks::each;
 
 /// Elements of source and target that one pass over the panels should not exceed: fits L2.
 const WORKING_SET: usize = 1 << 16;
 
-/// Panels larger than this are read once per task, with the images re-read instead.
-const RESIDENT_WEIGHTS: usize = 1 << 17;
+/// Weights from which on threads share them out, and pack each panel when they come to it.
+const MANY_WEIGHTS: usize = 1 << 17;
 
 pub(super) fn forward(
     shape: &ConvolutionShape,
@@ -26,7 +27,8 @@ pub(super) fn forward(
 ) {
     let lanes = lanes(shape.out_channels);
     let panels = Panels::forward(shape, weights, lanes);
-    run(shape.batch, &Plan::forward(shape), &panels, input, output);
+    let blocks = Blocks::new(shape, shape.output_size());
+    run(shape.batch, blocks, &Plan::forward(shape, blocks.bands), &panels, input, output);
 }
 
 pub(super) fn backward_input(
@@ -37,7 +39,15 @@ pub(super) fn backward_input(
 ) {
     let lanes = lanes(shape.in_channels);
     let panels = Panels::backward(shape, weights, lanes);
-    run(shape.batch, &Plan::backward(shape), &panels, grad_output, grad_input);
+    let blocks = Blocks::new(shape, [shape.height, shape.width]);
+    run(
+        shape.batch,
+        blocks,
+        &Plan::backward(shape, blocks.bands),
+        &panels,
+        grad_output,
+        grad_input,
+    );
 }
 
 /// Lanes of the vectors that a tensor of so many channels is worked on with.
@@ -58,39 +68,102 @@ impl WithSimd for Lanes {
 
 /// Every target element is the work of one task alone and its products are added in an order of its
 /// own, so the result does not depend on the number of threads.
-fn run(batch: usize, plan: &Plan, panels: &Panels, source: &[f32], target: &mut [f32]) {
+fn run(
+    batch: usize,
+    blocks: Blocks,
+    plan: &Plan,
+    panels: &Panels<'_>,
+    source: &[f32],
+    target: &mut [f32],
+) {
     let threads = rayon::current_num_threads();
-    let image_parts = threads.min(batch);
-    let panel_parts = (threads / image_parts).min(panels.count());
+    let many = panels.rows * panels.channels > MANY_WEIGHTS;
+    let (image_parts, panel_parts) = if many {
+        let parts = threads.min(panels.count());
+        ((threads / parts).min(batch), parts)
+    } else {
+        let parts = threads.min(batch);
+        (parts, (threads / parts).min(panels.count()))
+    };
     let (source_image, target_image) = (source.len() / batch, target.len() / batch);
     let (source, target) = (Source::new(source), Target::new(target));
-    let task = |index: usize| {
-        let task = Task {
-            plan,
-            panels,
-            source,
-            target,
-            source_image,
-            target_image,
-            images: part(batch, image_parts, index / panel_parts),
-            range: part(panels.count(), panel_parts, index % panel_parts),
+    let mut packed = (!many).then(|| panels.packed());
+    let packed = packed.as_mut().map(|packed| Target::of(packed.start()));
+    each(image_parts * panel_parts, |index| {
+        let images = part(batch, image_parts, index / panel_parts);
+        let range = part(panels.count(), panel_parts, index % panel_parts);
+        let image = [source_image, target_image];
+        let task = |images, classes: &[Class], panel, weights| {
+            let task = Task { classes, panels, source, target, image, images, panel, weights };
+            dispatch_channels(panels.channels, task);
         };
-        dispatch_channels(panels.channels, task);
-    };
-    let tasks = image_parts * panel_parts;
-    if tasks == 1 { task(0) } else { (0..tasks).into_par_iter().for_each(task) }
+        match packed {
+            Some(packed) => {
+                for first in images.clone().step_by(blocks.images) {
+                    let images = first..(first + blocks.images).min(images.end);
+                    for classes in &plan.bands {
+                        for panel in range.clone() {
+                            let weights = packed.at(panel * panels.length());
+                            task(images.clone(), classes, panel, weights);
+                        }
+                    }
+                }
+            }
+            None => {
+                let mut own = Scratch::new(panels.length());
+                for panel in range {
+                    // SAFETY: there is room for a panel.
+                    unsafe { panels.pack(panel, own.start()) };
+                    for first in images.clone().step_by(blocks.images) {
+                        let images = first..(first + blocks.images).min(images.end);
+                        for classes in &plan.bands {
+                            task(images.clone(), classes, panel, own.start());
+                        }
+                    }
+                }
+            }
+        }
+    });
 }
 
-/// A range of images and a range of panels.
-pub(super) struct Task<'a> {
-    pub(super) plan: &'a Plan,
-    pub(super) panels: &'a Panels,
-    pub(super) source: Source,
-    pub(super) target: Target,
-    pub(super) source_image: usize,
-    pub(super) target_image: usize,
-    pub(super) images: Range<usize>,
-    pub(super) range: Range<usize>,
+/// Division of the work of one panel.
+#[derive(Clone, Copy)]
+struct Blocks {
+    /// Images that are worked on at a time.
+    images: usize,
+    /// Bands of rows that they are cut into.
+    bands: usize,
+}
+
+impl Blocks {
+    /// Blocks that fit [`WORKING_SET`], unless tiles of a few pixels would remain.
+    fn new(shape: &ConvolutionShape, [height, width]: [usize; 2]) -> Self {
+        let size = (shape.input_length() + shape.output_length()) / shape.batch;
+        let most = WORKING_SET / size.max(1);
+        let images = match (most, height * width) {
+            // Whole tiles of twelve images.
+            (12.., _) => most / 12 * 12,
+            (_, 0..64) => 12,
+            (_, 64..256) => 4,
+            _ => most.max(1),
+        };
+        let bands = if most == 0 && height * width >= 256 { size.div_ceil(WORKING_SET) } else { 1 };
+        Self { images, bands: bands.min(height) }
+    }
+}
+
+/// A band of some images, and a panel.
+struct Task<'a> {
+    classes: &'a [Class],
+    panels: &'a Panels<'a>,
+    source: Source,
+    target: Target,
+    /// Elements of a source and a target image.
+    image: [usize; 2],
+    images: Range<usize>,
+    panel: usize,
+    /// The panel's packed weights.
+    weights: *const f32,
 }
 
 impl WithSimd for Task<'_> {
@@ -99,51 +172,30 @@ impl WithSimd for Task<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         assert_eq!(S::F32_LANES, self.panels.lanes, "panels are packed for this instruction set");
-        let size = self.source_image + self.target_image;
-        // Whole tiles of twelve images, where there are as many.
-        let group = (WORKING_SET / size.max(1) / 12).max(1) * 12;
-        if self.panels.rows * self.panels.channels > RESIDENT_WEIGHTS {
-            for panel in self.range.clone() {
-                for first in self.images.clone().step_by(group) {
-                    self.panel(simd, panel, first..(first + group).min(self.images.end));
-                }
-            }
-        } else {
-            for first in self.images.clone().step_by(group) {
-                for panel in self.range.clone() {
-                    self.panel(simd, panel, first..(first + group).min(self.images.end));
-                }
+        for class in self.classes {
+            let images = self.images.clone();
+            match (self.panels.vectors(self.panel), S::REGISTER_COUNT >= 32) {
+                (1, _) => self.pixels::<S, 12, 1>(simd, class, images),
+                (_, true) => self.pixels::<S, 12, 2>(simd, class, images),
+                (_, false) => self.pixels::<S, 6, 2>(simd, class, images),
             }
         }
     }
 }
 
 impl Task<'_> {
-    #[inline(always)]
-    fn panel<S: Simd>(&self, simd: S, panel: usize, images: Range<usize>) {
-        for class in &self.plan.classes {
-            match (self.panels.vectors(panel), S::REGISTER_COUNT >= 32) {
-                (1, true) => self.pixels::<S, 12, 1>(simd, panel, class, images.clone()),
-                (1, false) => self.pixels::<S, 12, 1>(simd, panel, class, images.clone()),
-                (_, true) => self.pixels::<S, 12, 2>(simd, panel, class, images.clone()),
-                (_, false) => self.pixels::<S, 6, 2>(simd, panel, class, images.clone()),
-            }
-        }
-    }
-
     /// All pixels of a class in a range of images, `M` at a time, then what is left.
     #[inline(always)]
     fn pixels<S: Simd, const M: usize, const N: usize>(
         &self,
         simd: S,
-        panel: usize,
         class: &Class,
         images: Range<usize>,
     ) {
         let mut pixels = images.flat_map(|image| {
             class.pixels.iter().map(move |&(from, to)| {
-                let from = (image * self.source_image) as isize + from;
-                (from, image * self.target_image + to)
+                let from = (image * self.image[0]) as isize + from;
+                (from, image * self.image[1] + to)
             })
         });
         let mut tile = [(0isize, 0usize); M];
@@ -160,10 +212,10 @@ impl Task<'_> {
                 tile[index] = tile[filled - 1];
             }
             match filled {
-                0..=2 => self.tile::<S, 2, N>(simd, panel, class, &tile),
-                3..=4 => self.tile::<S, 4, N>(simd, panel, class, &tile),
-                5..=8 if M > 6 => self.tile::<S, 8, N>(simd, panel, class, &tile),
-                _ => self.tile::<S, M, N>(simd, panel, class, &tile),
+                0..=2 => self.tile::<S, 2, N>(simd, class, &tile),
+                3..=4 => self.tile::<S, 4, N>(simd, class, &tile),
+                5..=8 if M > 6 => self.tile::<S, 8, N>(simd, class, &tile),
+                _ => self.tile::<S, M, N>(simd, class, &tile),
             }
             if filled < M {
                 return;
@@ -175,15 +227,14 @@ impl Task<'_> {
     fn tile<S: Simd, const M: usize, const N: usize>(
         &self,
         simd: S,
-        panel: usize,
         class: &Class,
         pixels: &[(isize, usize)],
     ) {
-        let first = panel * 2 * self.panels.lanes;
+        let first = self.panel * 2 * self.panels.lanes;
         simd.vectorize(Tile::<M, N> {
             runs: &class.runs,
             sources: std::array::from_fn(|m| self.source.at(pixels[m].0)),
-            panel: self.panels.data[self.panels.start(panel)..].as_ptr(),
+            panel: self.weights,
             targets: std::array::from_fn(|m| self.target.at(pixels[m].1 + first)),
             channels: (self.panels.channels - first).min(N * self.panels.lanes),
         });

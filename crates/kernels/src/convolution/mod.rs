@@ -229,8 +229,7 @@ pub fn backward_weight_with(
     if algorithm.is_winograd(shape, Pass::WeightGradient) {
         winograd::backward_weight(shape, input, grad_output, grad_weights);
     } else {
-        grad_weights.fill(0.0);
-        weight_gradient::accumulate(shape, input, grad_output, grad_weights);
+        weight_gradient::run(shape, input, grad_output, grad_weights);
     }
 }
 

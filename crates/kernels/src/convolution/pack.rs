@@ -5,10 +5,20 @@
 //! up the last panel.
 
 use super::ConvolutionShape;
+use crate::pointer::Target;
+use crate::scratch::Scratch;
+use crate::tasks::each;
 
-/// Packed weights, for vectors of a given number of lanes.
-pub(super) struct Panels {
-    pub(super) data: Vec<f32>,
+/// Output channels turned round at once, so that reads stay within cache lines.
+const STRIP: usize = 16;
+
+/// Weights to be packed for vectors of a given number of lanes.
+#[derive(Clone, Copy)]
+pub(super) struct Panels<'a> {
+    shape: &'a ConvolutionShape,
+    weights: &'a [f32],
+    /// Whether target channels are input channels, as for the input's gradient.
+    reversed: bool,
     pub(super) lanes: usize,
     /// Rows of each panel.
     pub(super) rows: usize,
@@ -16,10 +26,18 @@ pub(super) struct Panels {
     pub(super) channels: usize,
 }
 
-impl Panels {
-    fn new(lanes: usize, rows: usize, channels: usize) -> Self {
-        let width = channels.next_multiple_of(lanes);
-        Self { data: vec![0.0; rows * width], lanes, rows, channels }
+impl<'a> Panels<'a> {
+    /// Panels of the forward pass: target channels are output channels.
+    pub(super) fn forward(shape: &'a ConvolutionShape, weights: &'a [f32], lanes: usize) -> Self {
+        let (rows, channels) = (shape.taps() * shape.in_channels, shape.out_channels);
+        Self { shape, weights, reversed: false, lanes, rows, channels }
+    }
+
+    /// Panels of the input's gradient: target channels are input channels, rows are the taps in
+    /// reverse and the output channels.
+    pub(super) fn backward(shape: &'a ConvolutionShape, weights: &'a [f32], lanes: usize) -> Self {
+        let (rows, channels) = (shape.taps() * shape.out_channels, shape.in_channels);
+        Self { shape, weights, reversed: true, lanes, rows, channels }
     }
 
     /// Number of panels.
@@ -32,53 +50,64 @@ impl Panels {
         (self.channels - panel * 2 * self.lanes).div_ceil(self.lanes).min(2)
     }
 
-    /// First element of a panel.
-    pub(super) fn start(&self, panel: usize) -> usize {
-        panel * self.rows * 2 * self.lanes
+    /// Most elements of a panel.
+    pub(super) fn length(&self) -> usize {
+        self.rows * 2 * self.lanes
     }
 
-    /// Panels of the forward pass: target channels are output channels.
-    pub(super) fn forward(shape: &ConvolutionShape, weights: &[f32], lanes: usize) -> Self {
-        let (rows, channels) = (shape.taps() * shape.in_channels, shape.out_channels);
-        let mut panels = Self::new(lanes, rows, channels);
-        for panel in 0..panels.count() {
-            let width = panels.vectors(panel) * lanes;
-            let first = panel * 2 * lanes;
-            let filled = width.min(channels - first);
-            let start = panels.start(panel);
-            let data = &mut panels.data[start..start + rows * width];
-            for (to, from) in data.chunks_exact_mut(width).zip(weights.chunks_exact(channels)) {
-                to[..filled].copy_from_slice(&from[first..first + filled]);
+    /// All panels, one after another.
+    pub(super) fn packed(&self) -> Scratch {
+        let mut all = Scratch::new(self.count() * self.length());
+        let to = Target::of(all.start());
+        each(self.count(), |panel| {
+            // SAFETY: there is room for every panel, and each is written by one task.
+            unsafe { self.pack(panel, to.at(panel * self.length())) };
+        });
+        all
+    }
+
+    /// Writes one panel.
+    ///
+    /// # Safety
+    /// [`length`](Self::length) elements have to be writable.
+    pub(super) unsafe fn pack(&self, panel: usize, to: *mut f32) {
+        let width = self.vectors(panel) * self.lanes;
+        let first = panel * 2 * self.lanes;
+        // SAFETY: the caller's promise; the panel is not read before all of it is zero.
+        let to = unsafe {
+            if first + width > self.channels || self.reversed {
+                to.write_bytes(0, self.rows * width);
+            }
+            Target::of(to)
+        };
+        let filled = width.min(self.channels - first);
+        if self.reversed {
+            self.pack_reversed(first, width, filled, to);
+        } else {
+            let rows = self.weights.chunks_exact(self.channels).enumerate();
+            for (row, from) in rows {
+                let from = &from[first..first + filled];
+                // SAFETY: the panel has a row of `width` elements for each row of the weights.
+                unsafe { to.at(row * width).copy_from_nonoverlapping(from.as_ptr(), filled) };
             }
         }
-        panels
     }
 
-    /// Panels of the input's gradient: target channels are input channels, rows are the taps in
-    /// reverse and the output channels.
-    pub(super) fn backward(shape: &ConvolutionShape, weights: &[f32], lanes: usize) -> Self {
-        /// Output channels moved at once, so that reads stay within cache lines.
-        const STRIP: usize = 16;
-        let (taps, channels, depth) = (shape.taps(), shape.in_channels, shape.out_channels);
-        let mut panels = Self::new(lanes, taps * depth, channels);
-        for panel in 0..panels.count() {
-            let width = panels.vectors(panel) * lanes;
-            let first = panel * 2 * lanes;
-            let filled = width.min(channels - first);
-            let start = panels.start(panel);
-            let data = &mut panels.data[start..start + taps * depth * width];
-            for (tap, to) in data.chunks_exact_mut(depth * width).rev().enumerate() {
-                let from = &weights[tap * channels * depth..(tap + 1) * channels * depth];
-                for (strip, to) in to.chunks_mut(STRIP * width).enumerate() {
-                    for lane in 0..filled {
-                        let from = &from[(first + lane) * depth + strip * STRIP..];
-                        for (to, &from) in to.chunks_exact_mut(width).zip(from) {
-                            to[lane] = from;
-                        }
+    fn pack_reversed(&self, first: usize, width: usize, filled: usize, to: Target) {
+        let (taps, channels, depth) = (self.shape.taps(), self.channels, self.shape.out_channels);
+        for tap in 0..taps {
+            let from = &self.weights[tap * channels * depth..(tap + 1) * channels * depth];
+            let to = to.at((taps - 1 - tap) * depth * width);
+            for strip in (0..depth).step_by(STRIP) {
+                let rows = STRIP.min(depth - strip);
+                for lane in 0..filled {
+                    let from = &from[(first + lane) * depth + strip..][..rows];
+                    for (row, &from) in from.iter().enumerate() {
+                        // SAFETY: the panel has `depth` rows of `width` elements for each tap.
+                        unsafe { to.add((strip + row) * width + lane).write(from) };
                     }
                 }
             }
         }
-        panels
     }
 }

@@ -5,6 +5,7 @@
 //! with padding is ever computed.
 
 use super::ConvolutionShape;
+use crate::dispatch::part;
 
 /// Where one position along an axis reads from.
 struct Place {
@@ -83,52 +84,58 @@ pub(super) struct Class {
 
 /// All pixels of one target image.
 pub(super) struct Plan {
-    pub(super) classes: Vec<Class>,
+    /// Bands of rows from top to bottom, and the classes of each.
+    pub(super) bands: Vec<Vec<Class>>,
 }
 
 impl Plan {
     /// Plan of the forward pass: target is the output, source the input.
-    pub(super) fn forward(shape: &ConvolutionShape) -> Self {
+    pub(super) fn forward(shape: &ConvolutionShape, bands: usize) -> Self {
         let [height, width] = shape.output_size();
         let rows = Axis::forward(shape.height, height, shape.kernel[0], shape);
         let columns = Axis::forward(shape.width, width, shape.kernel[1], shape);
         let channels = [shape.in_channels, shape.out_channels];
-        Self::new(&rows, &columns, shape.width, shape.kernel[1], channels)
+        Self::new([&rows, &columns], bands, [shape.width, shape.kernel[1]], channels)
     }
 
     /// Plan of the input's gradient: target is that gradient, source the gradient of the output.
-    pub(super) fn backward(shape: &ConvolutionShape) -> Self {
+    pub(super) fn backward(shape: &ConvolutionShape, bands: usize) -> Self {
         let [height, width] = shape.output_size();
         let rows = Axis::backward(shape.height, height, shape.kernel[0], shape);
         let columns = Axis::backward(shape.width, width, shape.kernel[1], shape);
         let channels = [shape.out_channels, shape.in_channels];
-        Self::new(&rows, &columns, width, shape.kernel[1], channels)
+        Self::new([&rows, &columns], bands, [width, shape.kernel[1]], channels)
     }
 
     fn new(
-        rows: &Axis,
-        columns: &Axis,
-        source_width: usize,
-        kernel_width: usize,
+        [rows, columns]: [&Axis; 2],
+        bands: usize,
+        [source_width, kernel_width]: [usize; 2],
         [from, to]: [usize; 2],
     ) -> Self {
-        let mut classes: Vec<Class> = Vec::new();
-        for row_taps in &rows.patterns {
-            for column_taps in &columns.patterns {
-                let runs = runs(row_taps, column_taps, source_width, kernel_width, from);
-                classes.push(Class { runs, pixels: Vec::new() });
+        let height = rows.places.len();
+        let band = |index: usize| {
+            let mut classes: Vec<Class> = Vec::new();
+            for row_taps in &rows.patterns {
+                for column_taps in &columns.patterns {
+                    let runs = runs(row_taps, column_taps, source_width, kernel_width, from);
+                    classes.push(Class { runs, pixels: Vec::new() });
+                }
             }
-        }
-        for (y, row) in rows.places.iter().enumerate() {
-            for (x, column) in columns.places.iter().enumerate() {
-                let origin = row.origin * source_width as isize + column.origin;
-                let target = (y * columns.places.len() + x) * to;
-                classes[row.pattern * columns.patterns.len() + column.pattern]
-                    .pixels
-                    .push((origin * from as isize, target));
+            for y in part(height, bands, index) {
+                let row = &rows.places[y];
+                for (x, column) in columns.places.iter().enumerate() {
+                    let origin = row.origin * source_width as isize + column.origin;
+                    let target = (y * columns.places.len() + x) * to;
+                    classes[row.pattern * columns.patterns.len() + column.pattern]
+                        .pixels
+                        .push((origin * from as isize, target));
+                }
             }
-        }
-        Self { classes }
+            classes.retain(|class| !class.pixels.is_empty());
+            classes
+        };
+        Self { bands: (0..bands).map(band).collect() }
     }
 }
 
@@ -182,13 +189,13 @@ mod tests {
         let class = |class: &Class| {
             class.runs.iter().map(|run| run.length).sum::<usize>() * class.pixels.len()
         };
-        plan.classes.iter().map(class).sum()
+        plan.bands.iter().flatten().map(class).sum()
     }
 
     #[test]
     fn taps_beside_each_other_make_one_run_per_kernel_row() {
-        let plan = Plan::forward(&shape(5, 3, 1, 1));
-        let interior = plan.classes.iter().find(|class| class.pixels.len() == 9);
+        let plan = Plan::forward(&shape(5, 3, 1, 1), 1);
+        let interior = plan.bands.iter().flatten().find(|class| class.pixels.len() == 9);
         let runs = &interior.expect("the 3x3 interior is one class").runs;
         assert_eq!(runs.len(), 3);
         assert!(runs.iter().all(|run| run.length == 9));
@@ -197,7 +204,7 @@ mod tests {
     #[test]
     fn padding_is_never_multiplied() {
         // Each of the three axis positions of a 2x2 image meets 2 of 3 taps: 4 pixels x 4 taps.
-        assert_eq!(products(&Plan::forward(&shape(2, 3, 1, 1))), 4 * 4 * 3);
+        assert_eq!(products(&Plan::forward(&shape(2, 3, 1, 1), 2)), 4 * 4 * 3);
     }
 
     #[test]
@@ -206,15 +213,15 @@ mod tests {
             [(7, 3, 2, 1), (8, 3, 2, 1), (9, 5, 3, 2), (6, 1, 2, 0)]
         {
             let shape = shape(size, kernel, stride, padding);
-            let forward = products(&Plan::forward(&shape)) / 3;
-            assert_eq!(forward, products(&Plan::backward(&shape)) / 5, "{shape:?}");
+            let forward = products(&Plan::forward(&shape, 2)) / 3;
+            assert_eq!(forward, products(&Plan::backward(&shape, 2)) / 5, "{shape:?}");
         }
     }
 
     #[test]
     fn pixels_that_a_stride_skips_meet_no_tap() {
-        let plan = Plan::backward(&shape(6, 1, 2, 0));
-        let skipped = plan.classes.iter().filter(|class| class.runs.is_empty());
+        let plan = Plan::backward(&shape(6, 1, 2, 0), 2);
+        let skipped = plan.bands.iter().flatten().filter(|class| class.runs.is_empty());
         assert_eq!(skipped.map(|class| class.pixels.len()).sum::<usize>(), 27);
     }
 }

@@ -3,9 +3,13 @@
 //! Both are first copied into strips of a few channels (input) or two vectors of them (gradient),
 //! `[strip][pixel][image][channel]` for a group of images, so that the products of a strip run
 //! through memory in order and stay in the nearest caches, and small images still make long runs.
+//! Layers with few input channels read [`windows`] instead.
+//!
+//! Neither the parts that sums are taken in nor their order depend on the number of threads.
 
 mod pack;
 mod tile;
+mod windows;
 
 use std::ops::Range;
 
@@ -16,6 +20,9 @@ use self::pack::{PackInput, PackOutput};
 use self::tile::TileOf;
 use super::ConvolutionShape;
 use crate::dispatch::{dispatch_channels, part};
+use crate::pointer::Target;
+use crate::scratch::Scratch;
+use crate::tasks::each;
 
 /// Elements of the two packed copies of one group of images: fits L2.
 const GROUP: usize = 1 << 16;
@@ -29,108 +36,129 @@ const MANY_SUMS: usize = 1 << 20;
 /// Most pixels of a group, output pixels times images, that longer runs pay for.
 const GROUP_PIXELS: usize = 512;
 
-/// Weights from which on threads share the input instead of each having weights of its own.
+/// Weights from which on tasks share the input instead of each having weights of its own.
 const SHARED_WEIGHTS: usize = 1 << 18;
 
-/// Input channels below which patches are gathered instead of strips.
-const GATHER_BELOW: usize = 4;
+/// Sums that all parts of the batch together should not exceed.
+const PARTIAL_SUMS: usize = 1 << 19;
 
-/// Adds the gradient to `grad_weights`.
-pub(super) fn accumulate(
+/// Most parts of the batch.
+const PARTS: usize = 8;
+
+/// Input channels below which windows are read in place.
+const WINDOWS_BELOW: usize = 4;
+
+/// Channels of a block, whole vectors on every instruction set.
+const BLOCK: usize = 32;
+
+/// Writes the gradient to `grad_weights`.
+pub(super) fn run(
     shape: &ConvolutionShape,
     input: &[f32],
     grad_output: &[f32],
     grad_weights: &mut [f32],
 ) {
-    let threads = rayon::current_num_threads();
+    if shape.in_channels < WINDOWS_BELOW && shape.taps() > 1 {
+        return windows::run(shape, input, grad_output, grad_weights);
+    }
     let [height, width] = shape.output_size();
     let work = Work {
         shape,
         output_pixels: height * width,
         output_width: width,
-        gathered: shape.taps() == 1 || shape.in_channels < GATHER_BELOW,
+        pointwise: shape.taps() == 1,
         input,
         grad_output,
     };
-    let images = 0..shape.batch;
-    let channels = 0..shape.out_channels;
-    if threads == 1 {
-        return work.run(images, channels, grad_weights);
+    let channels = shape.out_channels;
+    if grad_weights.len() >= SHARED_WEIGHTS {
+        let blocks = channels.div_ceil(BLOCK);
+        let tasks = rayon::current_num_threads().min(blocks);
+        let to = Target::new(grad_weights);
+        return each(tasks, |index| {
+            let blocks = part(blocks, tasks, index);
+            let own = blocks.start * BLOCK..(blocks.end * BLOCK).min(channels);
+            let sums = Sums { start: to.at(own.start), stride: channels };
+            work.run(0..shape.batch, own, sums);
+        });
     }
-    // Blocks of 32 channels hold whole vectors on every instruction set.
-    let blocks = shape.out_channels.div_ceil(32);
-    if grad_weights.len() >= SHARED_WEIGHTS && blocks >= threads {
-        let columns: Vec<(Range<usize>, Vec<f32>)> = (0..threads)
-            .into_par_iter()
-            .map(|index| {
-                let blocks = part(blocks, threads, index);
-                let channels = blocks.start * 32..(blocks.end * 32).min(shape.out_channels);
-                let mut part = vec![0.0; grad_weights.len() / shape.out_channels * channels.len()];
-                work.run(images.clone(), channels.clone(), &mut part);
-                (channels, part)
-            })
-            .collect();
-        for (channels, part) in columns {
-            let rows = grad_weights.chunks_exact_mut(shape.out_channels);
-            for (row, part) in rows.zip(part.chunks_exact(channels.len())) {
-                row[channels.clone()].copy_from_slice(part);
+    let (count, length) = (parts(shape), grad_weights.len());
+    let mut sums = Scratch::new(count * length);
+    let start = Target::of(sums.start());
+    each(count, |index| {
+        let sums = Sums { start: start.at(index * length), stride: channels };
+        work.run(part(shape.batch, count, index), 0..channels, sums);
+    });
+    add_parts(start, count, length, channels, channels, grad_weights);
+}
+
+/// Parts of the batch that have sums of their own.
+fn parts(shape: &ConvolutionShape) -> usize {
+    (PARTIAL_SUMS / shape.weight_length()).clamp(2, PARTS).min(shape.batch)
+}
+
+/// Adds up `parts` of `length` sums each, in rows of `stride` of which `channels` count.
+fn add_parts(
+    start: Target,
+    parts: usize,
+    length: usize,
+    stride: usize,
+    channels: usize,
+    to: &mut [f32],
+) {
+    /// Rows of a task.
+    const ROWS: usize = 64;
+    to.par_chunks_mut(ROWS * channels).enumerate().for_each(|(index, to)| {
+        for (row, to) in to.chunks_exact_mut(channels).enumerate() {
+            for part in 0..parts {
+                let from = start.at(part * length + (index * ROWS + row) * stride);
+                // SAFETY: each part has a row of `channels` sums, written by a task that has ended,
+                // for every row of the gradient.
+                let from = unsafe { std::slice::from_raw_parts(from.cast_const(), channels) };
+                if part == 0 {
+                    to.copy_from_slice(from);
+                } else {
+                    for (to, &from) in to.iter_mut().zip(from) {
+                        *to += from;
+                    }
+                }
             }
         }
-        return;
-    }
-    let parts = threads.min(shape.batch);
-    let sums: Vec<Vec<f32>> = (0..parts)
-        .into_par_iter()
-        .map(|index| {
-            let mut sum = vec![0.0; grad_weights.len()];
-            work.run(part(shape.batch, parts, index), channels.clone(), &mut sum);
-            sum
-        })
-        .collect();
-    for sum in sums {
-        for (total, value) in grad_weights.iter_mut().zip(sum) {
-            *total += value;
-        }
-    }
+    });
+}
+
+/// Where sums go, a row of output channels for each tap and input channel.
+#[derive(Clone, Copy)]
+struct Sums {
+    start: *mut f32,
+    /// Elements from one row to the next.
+    stride: usize,
 }
 
 struct Work<'a> {
     shape: &'a ConvolutionShape,
     output_pixels: usize,
     output_width: usize,
-    /// The whole patch of an output pixel counts as its channels, and the kernel as 1x1.
-    gathered: bool,
+    /// A 1x1 kernel: only the pixels that meet an output pixel are packed.
+    pointwise: bool,
     input: &'a [f32],
     grad_output: &'a [f32],
 }
 
 impl Work<'_> {
-    /// Adds the part of some images and output channels; `sum` has only those channels' columns.
-    fn run(&self, images: Range<usize>, channels: Range<usize>, sum: &mut [f32]) {
-        if channels.is_empty() {
-            return;
-        }
-        dispatch_channels(channels.len(), Task { work: self, images, channels, sum });
-    }
-
-    /// Taps that the runs are counted for.
-    fn taps(&self) -> usize {
-        if self.gathered { 1 } else { self.shape.taps() }
-    }
-
-    /// Channels per pixel of the packed input.
-    fn depth(&self) -> usize {
-        self.shape.in_channels * if self.gathered { self.shape.taps() } else { 1 }
+    /// Writes the sums of some images for some output channels.
+    fn run(&self, images: Range<usize>, channels: Range<usize>, sums: Sums) {
+        dispatch_channels(self.shape.out_channels, Task { work: self, images, channels, sums });
     }
 
     /// Pixels of the packed input.
     fn input_pixels(&self) -> usize {
-        if self.gathered { self.output_pixels } else { self.shape.height * self.shape.width }
+        if self.pointwise { self.output_pixels } else { self.shape.height * self.shape.width }
     }
 
     /// Runs of one tap for a group of `count` images, in units of packed pixels.
     fn runs(&self, tap: usize, count: usize) -> Vec<PixelRun> {
-        if self.gathered {
+        if self.pointwise {
             return vec![PixelRun { input: 0, output: 0, length: self.output_pixels * count }];
         }
         let shape = self.shape;
@@ -170,7 +198,7 @@ struct Task<'a> {
     work: &'a Work<'a>,
     images: Range<usize>,
     channels: Range<usize>,
-    sum: &'a mut [f32],
+    sums: Sums,
 }
 
 impl WithSimd for Task<'_> {
@@ -178,15 +206,17 @@ impl WithSimd for Task<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { work, images, channels, sum } = self;
+        let Self { work, images, channels, sums } = self;
         let lanes = S::F32_LANES;
         let most = if S::REGISTER_COUNT >= 32 { 8 } else { 6 };
-        let depth = work.depth();
+        let depth = work.shape.in_channels;
         let strips = depth.div_ceil(most);
         let columns = channels.len().div_ceil(2 * lanes);
         let padded = channels.len().next_multiple_of(lanes);
-        let per_image = work.input_pixels() * depth + work.output_pixels * padded;
-        let room = if sum.len() < MANY_SUMS { GROUP } else { GROUP_FOR_MANY_SUMS };
+        let all = work.shape.out_channels.next_multiple_of(BLOCK);
+        let per_image = work.input_pixels() * depth + work.output_pixels * all;
+        let many = work.shape.weight_length() >= MANY_SUMS;
+        let room = if many { GROUP_FOR_MANY_SUMS } else { GROUP };
         let group = (room / per_image).min(GROUP_PIXELS / work.output_pixels).max(1);
         let group = group.min(images.len());
         let mut inputs = vec![0.0f32; work.input_pixels() * depth * group];
@@ -196,7 +226,7 @@ impl WithSimd for Task<'_> {
         for first in images.clone().step_by(group) {
             let count = group.min(images.end - first);
             if count != runs_for {
-                runs = (0..work.taps()).map(|tap| work.runs(tap, count)).collect();
+                runs = (0..work.shape.taps()).map(|tap| work.runs(tap, count)).collect();
                 runs_for = count;
             }
             simd.vectorize(PackInput { work, first, count, strips, packed: &mut inputs });
@@ -219,9 +249,12 @@ impl WithSimd for Task<'_> {
                             runs,
                             input,
                             output,
-                            sum: &mut sum[(tap * depth + rows.start) * channels.len() + start..],
-                            stride: channels.len(),
+                            sums: sums
+                                .start
+                                .wrapping_add((tap * depth + rows.start) * sums.stride + start),
+                            stride: sums.stride,
                             width,
+                            add: first > images.start,
                         };
                         tile.dispatch(simd, rows.len(), width > lanes);
                     }

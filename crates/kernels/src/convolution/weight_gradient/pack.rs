@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::super::ConvolutionShape;
 use super::Work;
 use crate::dispatch::part;
 
@@ -23,14 +22,10 @@ impl WithSimd for PackInput<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         let Self { work, first, count, strips, packed } = self;
-        let (depth, pixels) = (work.depth(), work.input_pixels());
+        let (depth, pixels) = (work.shape.in_channels, work.input_pixels());
         for strip in 0..strips {
             let rows = part(depth, strips, strip);
             let packed = &mut packed[rows.start * pixels * count..rows.end * pixels * count];
-            if work.gathered && work.shape.taps() > 1 {
-                gather(work, first, count, rows, packed);
-                continue;
-            }
             match rows.len() {
                 1 => copy::<1>(work, first, count, rows.start, packed),
                 2 => copy::<2>(work, first, count, rows.start, packed),
@@ -53,7 +48,7 @@ fn copy<const M: usize>(work: &Work, first: usize, count: usize, start: usize, p
     let (packed, _) = packed.as_chunks_mut::<M>();
     for image in 0..count {
         let from = &work.input[(first + image) * image_length..(first + image + 1) * image_length];
-        if work.gathered {
+        if work.pointwise {
             // A 1x1 kernel: only the pixels that the stride meets, zeros where it meets padding.
             for (output, to) in packed.iter_mut().skip(image).step_by(count).enumerate() {
                 let (y, x) = (output / work.output_width, output % work.output_width);
@@ -69,40 +64,6 @@ fn copy<const M: usize>(work: &Work, first: usize, count: usize, start: usize, p
             let pixels = from.chunks_exact(shape.in_channels);
             for (to, from) in packed.iter_mut().skip(image).step_by(count).zip(pixels) {
                 to.copy_from_slice(&from[start..start + M]);
-            }
-        }
-    }
-}
-
-/// Elements `rows` of the patch of every output pixel, zeros where it meets padding.
-#[inline(always)]
-fn gather(work: &Work, first: usize, count: usize, rows: Range<usize>, packed: &mut [f32]) {
-    let ConvolutionShape { height, width, in_channels, kernel, stride, padding, .. } = *work.shape;
-    let image_length = height * width * in_channels;
-    let strip = rows.len();
-    packed.fill(0.0);
-    for image in 0..count {
-        let from = &work.input[(first + image) * image_length..][..image_length];
-        for (place, row) in rows.clone().enumerate() {
-            let (tap, channel) = (row / in_channels, row % in_channels);
-            let (down, right) = (tap / kernel[1], tap % kernel[1]);
-            // Output columns whose tap lies inside the image.
-            let start = padding.saturating_sub(right).div_ceil(stride);
-            let end =
-                (width + padding).saturating_sub(right).div_ceil(stride).min(work.output_width);
-            for y in 0..work.output_pixels / work.output_width {
-                let source = (y * stride + down).wrapping_sub(padding);
-                if source >= height || start >= end {
-                    continue;
-                }
-                let source = source * width + start * stride + right - padding;
-                let target = (y * work.output_width + start) * count + image;
-                let from = from[source * in_channels + channel..].iter();
-                let to = packed[target * strip + place..].iter_mut();
-                let pixels = to.step_by(count * strip).zip(from.step_by(stride * in_channels));
-                for (to, &from) in pixels.take(end - start) {
-                    *to = from;
-                }
             }
         }
     }

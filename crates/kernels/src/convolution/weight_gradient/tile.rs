@@ -3,6 +3,7 @@
 use pulp::{Simd, WithSimd};
 
 use super::PixelRun;
+use crate::vector::{load, store};
 
 /// What a tile reads and adds to.
 pub(super) struct TileOf<'a> {
@@ -12,12 +13,15 @@ pub(super) struct TileOf<'a> {
     pub(super) input: &'a [f32],
     /// The panel of output channels, and whatever follows it.
     pub(super) output: &'a [f32],
-    /// From the first element of the tile on.
-    pub(super) sum: &'a mut [f32],
-    /// Elements from one row of `sum` to the next.
+    /// From the first element of the tile on: a row of `width` for each input channel, initialized
+    /// if added to.
+    pub(super) sums: *mut f32,
+    /// Elements from one row of `sums` to the next.
     pub(super) stride: usize,
     /// Output channels of the tile.
     pub(super) width: usize,
+    /// Whether sums are added to what stands there.
+    pub(super) add: bool,
 }
 
 impl TileOf<'_> {
@@ -53,7 +57,7 @@ impl<const M: usize, const N: usize> WithSimd for Tile<'_, M, N> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let TileOf { runs, input, output, sum, stride, width } = self.0;
+        let TileOf { runs, input, output, sums: to, stride, width, add } = self.0;
         let (input, _) = input.as_chunks::<M>();
         let lanes = S::F32_LANES;
         let mut sums = [[simd.splat_f32s(0.0); N]; M];
@@ -80,12 +84,15 @@ impl<const M: usize, const N: usize> WithSimd for Tile<'_, M, N> {
                 }
             }
         }
-        for m in 0..M {
-            let row = &mut sum[m * stride..m * stride + width];
-            for n in 0..N {
-                let to = &mut row[(n * lanes).min(width)..((n + 1) * lanes).min(width)];
-                let total = simd.add_f32s(simd.partial_load_f32s(to), sums[m][n]);
-                simd.partial_store_f32s(to, total);
+        for (m, sums) in sums.into_iter().enumerate() {
+            for (n, sum) in sums.into_iter().enumerate() {
+                let to = to.wrapping_add(m * stride + n * lanes);
+                let count = width.saturating_sub(n * lanes);
+                // SAFETY: the row has `count` more elements, initialized where sums are added.
+                unsafe {
+                    let sum = if add { simd.add_f32s(load(simd, to, count), sum) } else { sum };
+                    store(simd, to, count, sum);
+                }
             }
         }
     }

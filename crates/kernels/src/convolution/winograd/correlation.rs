@@ -11,7 +11,6 @@
 use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
-use rayon::prelude::*;
 
 use super::super::correlation::lanes;
 use super::super::plan::Run;
@@ -22,6 +21,7 @@ use super::weights::{TransformPanel, Weights};
 use crate::dispatch::{dispatch_channels, part};
 use crate::pointer::{Source, Target};
 use crate::scratch::Scratch;
+use crate::tasks::each;
 
 /// Tiles from which on they outweigh the weights.
 const MANY_TILES: usize = 128;
@@ -156,11 +156,6 @@ impl<'a, const K: usize, const M: usize> Correlation<'a, K, M> {
 
 fn fill<const K: usize, const M: usize>(fill: Fill<'_, K, M>) {
     dispatch_channels(fill.of.source.channels, fill);
-}
-
-/// Runs tasks `0..count`, in parallel if there are several.
-pub(super) fn each(count: usize, task: impl Fn(usize) + Send + Sync) {
-    if count <= 1 { (0..count).for_each(task) } else { (0..count).into_par_iter().for_each(task) }
 }
 
 /// Transformed tiles.

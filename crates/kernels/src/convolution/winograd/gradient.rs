@@ -13,13 +13,14 @@ use pulp::{Simd, WithSimd};
 
 use super::super::ConvolutionShape;
 use super::super::correlation::lanes;
-use super::correlation::each;
 use super::products::Products;
 use super::tiling::{Images, Tiling, Window, load_points, store_points};
-use super::transform::{POINTS, coefficients, scaled, store, values};
+use super::transform::{POINTS, coefficients, scaled, values};
 use crate::dispatch::{dispatch_channels, part};
 use crate::pointer::{Source, Target};
 use crate::scratch::Scratch;
+use crate::tasks::each;
+use crate::vector::store;
 
 /// Sums up to which every part of the tiles has its own.
 const OWN_SUMS: usize = POINTS * 64 * 64;

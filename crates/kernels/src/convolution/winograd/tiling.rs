@@ -2,7 +2,8 @@
 
 use pulp::Simd;
 
-use super::transform::{Points, SIDE, input_column, input_row, load, store};
+use super::transform::{Points, SIDE, input_column, input_row};
+use crate::vector::{load, store};
 
 /// Stands for a pixel outside the image.
 const OUTSIDE: usize = usize::MAX;

@@ -4,7 +4,8 @@ use pulp::{Simd, WithSimd};
 
 use super::super::ConvolutionShape;
 use super::tiling::store_points;
-use super::transform::{POINTS, load, scaled, values};
+use super::transform::{POINTS, scaled, values};
+use crate::vector::load;
 
 /// Source channels that are turned round at once.
 const STRIP: usize = 16;
