@@ -1,15 +1,19 @@
 //! Sweep files: strict TOML, with messages that name line, key, value and what would be valid.
 
+mod dataset;
 mod read;
 mod section;
+mod settings;
+mod train;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::trial::{
-    Bits, Gamma, IntervalInit, Network, QuantizerLearningRate, Schedule, Stem, TrainSettings,
-};
+use crate::trial::{Bits, Network, Stem};
+
+pub(crate) use dataset::{DatasetSection, IMAGENET_SIZE_FROM};
+pub(crate) use train::TrainPatch;
 
 /// A sweep file that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +40,34 @@ impl fmt::Display for FileError {
 
 impl std::error::Error for FileError {}
 
+/// Where a key stands and what it says, for errors found when the trials are planned.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Mark {
+    line: usize,
+    column: usize,
+    /// `key = value`, or the name of a table.
+    what: String,
+}
+
+impl Mark {
+    /// An error in `file` that names key and value.
+    pub(crate) fn error(&self, file: &str, problem: impl fmt::Display) -> FileError {
+        FileError {
+            file: file.to_owned(),
+            line: self.line,
+            column: self.column,
+            message: format!("{}: {problem}", self.what),
+        }
+    }
+}
+
+/// A value of the file and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Given<T> {
+    pub(crate) value: T,
+    pub(crate) mark: Mark,
+}
+
 /// How often and how soon a trial is tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RetrySettings {
@@ -49,39 +81,10 @@ pub struct RetrySettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Order {
-    /// From the next wider one (QIL §3: 32 → 4 → 3 → 2).
+    /// From the next wider one (QIL §3: 32 → 5 → 4 → 3 → 2).
     Progressive,
     /// From the baseline.
     Direct,
-}
-
-/// The images, as the file asks for them.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct DatasetSection {
-    pub(crate) name: String,
-    pub(crate) path: Option<String>,
-    pub(crate) resolution: Option<u32>,
-    pub(crate) train_images: Option<u32>,
-    pub(crate) validation_images: Option<u32>,
-    pub(crate) flip: bool,
-    pub(crate) crop_padding: u32,
-}
-
-/// Training keys that were given; the rest stays as it was.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct TrainPatch {
-    pub(crate) epochs: Option<u32>,
-    pub(crate) batch_size: Option<u32>,
-    pub(crate) learning_rate: Option<f64>,
-    pub(crate) final_learning_rate_fraction: Option<f64>,
-    pub(crate) warmup_epochs: Option<f64>,
-    pub(crate) momentum: Option<f64>,
-    pub(crate) nesterov: Option<bool>,
-    pub(crate) weight_decay: Option<f64>,
-    pub(crate) quantizer_learning_rate_scale: Option<f64>,
-    pub(crate) gamma: Option<Option<Gamma>>,
-    pub(crate) interval_init: Option<IntervalInit>,
-    pub(crate) calibration_images: Option<u32>,
 }
 
 /// Training keys for the trials that match.
@@ -114,10 +117,15 @@ pub struct SweepFile {
     pub(crate) bits: Vec<Bits>,
     pub(crate) seeds: Vec<u64>,
     pub(crate) order: Order,
-    pub(crate) control: bool,
+    /// Where `control = true` stands.
+    pub(crate) control: Option<Mark>,
     pub(crate) dataset: DatasetSection,
+    /// What quantized trials are trained on, where it is not `dataset`.
+    pub(crate) training_dataset: Option<DatasetSection>,
     pub(crate) width: f64,
     pub(crate) stem: Option<Stem>,
+    /// Weights files that baselines start from.
+    pub(crate) init: Vec<(Network, String)>,
     pub(crate) train: TrainPatch,
     pub(crate) overrides: Vec<Override>,
     pub(crate) retry: RetrySettings,
@@ -136,35 +144,14 @@ impl SweepFile {
     pub fn name(&self) -> &str {
         &self.name
     }
-}
 
-impl TrainPatch {
-    /// Lays the given keys over `settings`. `gamma = "auto"` is settled by `weight_bits`.
-    pub(crate) fn apply(&self, settings: &mut TrainSettings, weight_bits: u8) {
-        fn set<T: Copy>(target: &mut T, value: Option<T>) {
-            if let Some(value) = value {
-                *target = value;
-            }
+    /// The training keys for a trial of `network`, `bits` and `seed`: those of `[train]`, then those of each
+    /// override that matches.
+    pub(crate) fn train_keys(&self, network: Network, bits: Bits, seed: u64) -> TrainPatch {
+        let mut keys = self.train.clone();
+        for later in self.overrides.iter().filter(|o| o.matches(network, bits, seed)) {
+            keys.lay_over(&later.patch);
         }
-        set(&mut settings.epochs, self.epochs);
-        set(&mut settings.batch_size, self.batch_size);
-        set(&mut settings.learning_rate, self.learning_rate);
-        if let Some(final_fraction) = self.final_learning_rate_fraction {
-            settings.schedule = Schedule::Cosine { final_fraction };
-        }
-        set(&mut settings.warmup_epochs, self.warmup_epochs);
-        set(&mut settings.momentum, self.momentum);
-        set(&mut settings.nesterov, self.nesterov);
-        set(&mut settings.weight_decay, self.weight_decay);
-        let scale = self.quantizer_learning_rate_scale.map(QuantizerLearningRate::Scale);
-        set(&mut settings.quantizer_learning_rate, scale);
-        set(&mut settings.gamma, self.gamma.map(|g| g.unwrap_or(automatic_gamma(weight_bits))));
-        set(&mut settings.interval_init, self.interval_init);
-        set(&mut settings.calibration_images, self.calibration_images);
+        keys
     }
-}
-
-/// γ is trained at 2 bits only, as the paper appears to do.
-pub(crate) fn automatic_gamma(weight_bits: u8) -> Gamma {
-    if weight_bits == 2 { Gamma::Learned } else { Gamma::Fixed }
 }

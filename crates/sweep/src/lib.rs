@@ -28,7 +28,7 @@ pub use event::{
 };
 pub use file::{FileError, RetrySettings, SweepFile};
 pub use id::{SweepId, TrialId, TrialName};
-pub use plan::{Plan, PlannedTrial};
+pub use plan::{ASSUMED_IMAGES_PER_CLASS, ImageCounts, Plan, PlannedTrial, SplitCounts};
 pub use published::{Citation, PUBLISHED_DATASET, PublishedFigure, published, published_figure};
 pub use trial::{
     BatchNormStatistics, Bits, ConvolutionAlgorithm, CorruptImages, DataSpec, Gamma, GroupSettings,

@@ -61,3 +61,8 @@ pub(crate) const WIDTH: Numbers = Numbers {
     wanted: "a number from 0.015625 (one channel) to 4",
     valid: |v| (0.015_625..=4.0).contains(&v),
 };
+
+pub(crate) const BACKOFF_SECONDS: Numbers = Numbers {
+    wanted: "a number of seconds from 0 to 86400",
+    valid: |v| (0.0..=86_400.0).contains(&v),
+};

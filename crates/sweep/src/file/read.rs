@@ -1,9 +1,11 @@
 //! From the tables of a sweep file to its checked values.
 
 use super::section::{Entry, Section, Source};
-use super::{DatasetSection, FileError, Order, Override, RetrySettings, SweepFile, TrainPatch};
-use crate::dataset::{KnownDataset, known_datasets};
-use crate::trial::{Bits, Gamma, IntervalInit, Network, Stem};
+use super::{
+    DatasetSection, FileError, Order, Override, RetrySettings, SweepFile, TrainPatch, dataset,
+};
+use crate::limit;
+use crate::trial::{Bits, Network, Stem};
 
 const NETWORKS: [(&str, Network); 3] = [
     ("resnet18", Network::ResNet18),
@@ -26,16 +28,32 @@ pub(super) fn sweep_file(text: &str, file: &str) -> Result<SweepFile, FileError>
         }
         None => Order::Progressive,
     };
-    let control = root.take("control").map_or(Ok(false), |entry| entry.boolean())?;
-    let dataset = dataset(
+    let control = match root.take("control") {
+        Some(entry) => entry.boolean()?.then(|| entry.mark()),
+        None => None,
+    };
+    let dataset = dataset::read(
         root.require("dataset", "dataset = { name = \"fashion-mnist-mini\" }")?.section()?,
+        None,
     )?;
+    let training_dataset = match root.take("training-dataset") {
+        Some(entry) => {
+            let training = dataset::read(entry.section()?, Some(&dataset))?;
+            fits(&training, &dataset, file)?;
+            Some(training)
+        }
+        None => None,
+    };
     let (width, stem) = match root.take("model") {
         Some(entry) => model(entry.section()?)?,
         None => (1.0, None),
     };
+    let init = match root.take("init") {
+        Some(entry) => init(entry.section()?, &networks)?,
+        None => Vec::new(),
+    };
     let mut train_section = root.require("train", "[train] with epochs = 10")?.section()?;
-    let train = train_patch(&mut train_section)?;
+    let train = TrainPatch::read(&mut train_section)?;
     let no_epochs = train_section.error("epochs is missing; add for example: epochs = 10");
     train_section.finish()?;
     if train.epochs.is_none() {
@@ -45,7 +63,7 @@ pub(super) fn sweep_file(text: &str, file: &str) -> Result<SweepFile, FileError>
         Some(entry) => entry
             .list(false)?
             .into_iter()
-            .map(|entry| override_entry(entry, &networks, &bits, &seeds))
+            .map(|entry| override_entry(entry, file, &networks, &bits, &seeds))
             .collect::<Result<_, _>>()?,
         None => Vec::new(),
     };
@@ -63,8 +81,10 @@ pub(super) fn sweep_file(text: &str, file: &str) -> Result<SweepFile, FileError>
         order,
         control,
         dataset,
+        training_dataset,
         width,
         stem,
+        init,
         train,
         overrides,
         retry,
@@ -135,54 +155,8 @@ fn one_bits(entry: &Entry<'_>) -> Result<Bits, FileError> {
     Ok(Bits { weights, activations })
 }
 
-fn dataset(mut section: Section<'_>) -> Result<DatasetSection, FileError> {
-    let choices: Vec<(&str, KnownDataset)> =
-        known_datasets().iter().map(|d| (d.name, *d)).collect();
-    let known = section.require("name", "name = \"fashion-mnist-mini\"")?.choice(&choices)?;
-    let path = match section.take("path") {
-        Some(entry) if known.embedded => {
-            return Err(
-                entry.error(format_args!("{} is part of bitsweep and has no path", known.name))
-            );
-        }
-        Some(entry) => Some(entry.string()?),
-        None if known.needs_path => {
-            return Err(section.error(format_args!(
-                "path is missing; {} must be on the worker's disk: path = \"/data/{}\"",
-                known.name, known.name
-            )));
-        }
-        None => None,
-    };
-    let resolution = match section.take("resolution") {
-        Some(entry) => Some(entry.integer(u64::from(known.side)..=1024)?),
-        None => None,
-    };
-    let images = |entry: Option<Entry<'_>>, all: u32| -> Result<Option<u32>, FileError> {
-        let Some(entry) = entry else { return Ok(None) };
-        Ok(Some(narrow(entry.integer(u64::from(known.classes)..=u64::from(all))?)))
-    };
-    let train_images = images(section.take("train-images"), known.train_images)?;
-    let validation_images = images(section.take("validation-images"), known.validation_images)?;
-    let flip = section.take("flip").map_or(Ok(true), |entry| entry.boolean())?;
-    let crop_padding = section.take("crop-padding").map_or(Ok(0), |entry| entry.integer(0..=16))?;
-    section.finish()?;
-    Ok(DatasetSection {
-        name: known.name.to_owned(),
-        path,
-        resolution: resolution.map(narrow),
-        train_images,
-        validation_images,
-        flip,
-        crop_padding: narrow(crop_padding),
-    })
-}
-
 fn model(mut section: Section<'_>) -> Result<(f64, Option<Stem>), FileError> {
-    let width = section.take("width").map_or(Ok(1.0), |entry| {
-        entry
-            .number("a number from 0.015625 (one channel) to 4", |w| (0.015_625..=4.0).contains(&w))
-    })?;
+    let width = section.take("width").map_or(Ok(1.0), |entry| entry.number(limit::WIDTH))?;
     let stem = match section.take("stem") {
         Some(entry) => Some(entry.choice(&[("imagenet", Stem::ImageNet), ("small", Stem::Small)])?),
         None => None,
@@ -191,59 +165,9 @@ fn model(mut section: Section<'_>) -> Result<(f64, Option<Stem>), FileError> {
     Ok((width, stem))
 }
 
-/// Takes the training keys; the caller finishes the section.
-fn train_patch(section: &mut Section<'_>) -> Result<TrainPatch, FileError> {
-    let mut integer = |key: &str, range| -> Result<Option<u32>, FileError> {
-        section.take(key).map(|entry| entry.integer(range).map(narrow)).transpose()
-    };
-    let epochs = integer("epochs", 1..=100_000)?;
-    let batch_size = integer("batch-size", 2..=65_536)?;
-    let calibration_images = integer("calibration-images", 64..=1_000_000)?;
-    let mut number =
-        |key: &str, wanted, valid: fn(f64) -> bool| -> Result<Option<f64>, FileError> {
-            section.take(key).map(|entry| entry.number(wanted, valid)).transpose()
-        };
-    let positive = "a number above 0";
-    let fraction = "a number from 0 to 1";
-    Ok(TrainPatch {
-        epochs,
-        batch_size,
-        calibration_images,
-        learning_rate: number("learning-rate", positive, |v| v > 0.0)?,
-        final_learning_rate_fraction: number("final-learning-rate-fraction", fraction, |v| {
-            (0.0..=1.0).contains(&v)
-        })?,
-        warmup_epochs: number("warmup-epochs", "a number from 0", |v| v >= 0.0)?,
-        momentum: number("momentum", "a number from 0 to below 1", |v| (0.0..1.0).contains(&v))?,
-        weight_decay: number("weight-decay", "a number from 0", |v| v >= 0.0)?,
-        quantizer_learning_rate_scale: number(
-            "quantizer-learning-rate-scale",
-            "a number from 0",
-            |v| v >= 0.0,
-        )?,
-        nesterov: section.take("nesterov").map(|entry| entry.boolean()).transpose()?,
-        gamma: section
-            .take("gamma")
-            .map(|entry| {
-                entry.choice(&[
-                    ("auto", None),
-                    ("fixed", Some(Gamma::Fixed)),
-                    ("learned", Some(Gamma::Learned)),
-                ])
-            })
-            .transpose()?,
-        interval_init: section
-            .take("interval-init")
-            .map(|entry| {
-                entry
-                    .choice(&[("search", IntervalInit::Search), ("inherit", IntervalInit::Inherit)])
-            })
-            .transpose()?,
-    })
-}
-
 fn override_entry(
     entry: Entry<'_>,
+    file: &str,
     networks: &[Network],
     bits: &[Bits],
     seeds: &[u64],
@@ -282,21 +206,59 @@ fn override_entry(
         None => Vec::new(),
     };
     matcher.finish()?;
-    let patch = train_patch(&mut section)?;
+    let patch = TrainPatch::read(&mut section)?;
     section.finish()?;
+    if matched_bits == [Bits::FULL]
+        && let Some(mark) = patch.of_quantizers()
+    {
+        return Err(mark.error(file, "is about quantizers, which 32-bit trials do not have"));
+    }
     Ok(Override { networks: matched_networks, bits: matched_bits, seeds: matched_seeds, patch })
 }
 
-fn retry(mut section: Section<'_>) -> Result<RetrySettings, FileError> {
-    let attempts = section.take("attempts").map_or(Ok(3), |entry| entry.integer(1..=100))?;
-    let backoff_seconds = section.take("backoff-seconds").map_or(Ok(5.0), |entry| {
-        entry.number("a number of seconds from 0 to 86400", |s| (0.0..=86_400.0).contains(&s))
-    })?;
-    section.finish()?;
-    Ok(RetrySettings { attempts: narrow(attempts), backoff_seconds })
+/// Whether one network can take the images of both.
+fn fits(training: &DatasetSection, dataset: &DatasetSection, file: &str) -> Result<(), FileError> {
+    if training.channels == dataset.channels {
+        return Ok(());
+    }
+    Err(training.mark.error(
+        file,
+        format_args!(
+            "{} has {}-channel images and {} has {}-channel ones; one network cannot take both",
+            training.name, training.channels, dataset.name, dataset.channels
+        ),
+    ))
 }
 
-/// Ranges given to [`Entry::integer`] for 32-bit fields end within 32 bits.
-fn narrow(value: u64) -> u32 {
-    u32::try_from(value).unwrap_or(u32::MAX)
+/// Weights files by network.
+fn init(
+    mut section: Section<'_>,
+    networks: &[Network],
+) -> Result<Vec<(Network, String)>, FileError> {
+    let mut files = Vec::new();
+    for (name, network) in NETWORKS {
+        let Some(entry) = section.take(name) else { continue };
+        if !networks.contains(&network) {
+            return Err(entry.error("is for a network that is not in this sweep"));
+        }
+        let path = entry.string()?;
+        let known = [".safetensors", ".pth", ".pt", ".th"];
+        if !known.iter().any(|extension| path.ends_with(extension)) {
+            return Err(
+                entry.error(format_args!("must be a file that ends in {}", known.join(", ")))
+            );
+        }
+        files.push((network, path));
+    }
+    section.finish()?;
+    Ok(files)
+}
+
+fn retry(mut section: Section<'_>) -> Result<RetrySettings, FileError> {
+    let attempts = section.take("attempts").map_or(Ok(3), |entry| entry.small_integer(1..=100))?;
+    let backoff_seconds = section
+        .take("backoff-seconds")
+        .map_or(Ok(5.0), |entry| entry.number(limit::BACKOFF_SECONDS))?;
+    section.finish()?;
+    Ok(RetrySettings { attempts: attempts, backoff_seconds })
 }

@@ -6,7 +6,8 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::FileError;
+use super::{FileError, Mark};
+use crate::limit::Numbers;
 
 /// Where messages point.
 #[derive(Clone, Copy)]
@@ -41,12 +42,23 @@ pub(super) struct Entry<'a> {
 impl<'a> Entry<'a> {
     /// An error that names key and value: ``key = value: problem``.
     pub(super) fn error(&self, problem: impl std::fmt::Display) -> FileError {
-        let written = self.source.text.get(self.span.clone()).unwrap_or_default();
-        let value = if written.contains('\n') { String::new() } else { format!(" = {written}") };
-        self.source.error(&self.span, format!("{}{value}: {problem}", self.key))
+        self.source.error(&self.span, format!("{}: {problem}", self.written()))
     }
 
-    fn wrong_type(&self, wanted: &str) -> FileError {
+    /// The place and wording of an error that can only be found later.
+    pub(super) fn mark(&self) -> Mark {
+        let FileError { line, column, .. } = self.source.error(&self.span, "");
+        Mark { line, column, what: self.written() }
+    }
+
+    /// `key = value`, without the value where it takes several lines.
+    fn written(&self) -> String {
+        let written = self.source.text.get(self.span.clone()).unwrap_or_default();
+        let value = if written.contains('\n') { String::new() } else { format!(" = {written}") };
+        format!("{}{value}", self.key)
+    }
+
+    pub(super) fn wrong_type(&self, wanted: &str) -> FileError {
         self.error(format_args!("is {}; must be {wanted}", article(self.value.type_str())))
     }
 
@@ -74,20 +86,25 @@ impl<'a> Entry<'a> {
             .ok_or_else(|| self.error(format_args!("must be {}", wanted())))
     }
 
-    /// A finite number for which `valid` holds; `wanted` says which those are.
-    pub(super) fn number(
-        &self,
-        wanted: &str,
-        valid: impl Fn(f64) -> bool,
-    ) -> Result<f64, FileError> {
+    /// One of the numbers that `valid` allows.
+    pub(super) fn number(&self, valid: Numbers) -> Result<f64, FileError> {
         let parsed = match &self.value {
             DeValue::Float(number) => number.as_str().parse::<f64>().ok(),
             DeValue::Integer(number) => number.as_str().parse::<f64>().ok(),
-            _ => return Err(self.wrong_type(wanted)),
+            _ => return Err(self.wrong_type(valid.wanted)),
         };
         parsed
-            .filter(|n| n.is_finite() && valid(*n))
-            .ok_or_else(|| self.error(format_args!("must be {wanted}")))
+            .filter(|n| valid.allow(*n))
+            .ok_or_else(|| self.error(format_args!("must be {}", valid.wanted)))
+    }
+
+    /// A whole number that a 32-bit field may have.
+    pub(super) fn small_integer(
+        &self,
+        range: std::ops::RangeInclusive<u64>,
+    ) -> Result<u32, FileError> {
+        let value = self.integer(range)?;
+        u32::try_from(value).map_err(|_| self.error("is too large"))
     }
 
     /// One of `choices`, by name; a near miss is suggested.
@@ -126,6 +143,18 @@ impl<'a> Entry<'a> {
         match self.value {
             DeValue::Table(table) => Ok(Section::new(self.source, self.key, self.span, table)),
             _ => Err(self.wrong_type("a table")),
+        }
+    }
+
+    pub(super) fn is_string(&self, text: &str) -> bool {
+        matches!(&self.value, DeValue::String(value) if value == text)
+    }
+
+    /// The truth value; `None` when it is something else.
+    pub(super) fn is_boolean(&self) -> Option<bool> {
+        match &self.value {
+            DeValue::Boolean(value) => Some(*value),
+            _ => None,
         }
     }
 
@@ -171,6 +200,11 @@ impl<'a> Section<'a> {
         self.entries.remove(key).map(|(_, entry)| entry)
     }
 
+    /// An error if a key is there that means something elsewhere and nothing here.
+    pub(super) fn refuse(&mut self, key: &str, problem: &str) -> Result<(), FileError> {
+        self.entries.remove(key).map_or(Ok(()), |(_, entry)| Err(entry.error(problem)))
+    }
+
     /// Takes a key that must be there; `example` shows how to write it.
     pub(super) fn require(&mut self, key: &str, example: &str) -> Result<Entry<'a>, FileError> {
         let place = if self.path.is_empty() { String::new() } else { format!(" in {}", self.path) };
@@ -182,6 +216,12 @@ impl<'a> Section<'a> {
                 self.source.error(&self.span, message)
             }
         })
+    }
+
+    /// The place of the table as a whole.
+    pub(super) fn mark(&self) -> Mark {
+        let FileError { line, column, .. } = self.source.error(&self.span, "");
+        Mark { line, column, what: self.path.clone() }
     }
 
     /// An error about the table as a whole.
@@ -197,12 +237,10 @@ impl<'a> Section<'a> {
             return Ok(());
         };
         let valid: Vec<&str> = self.asked.iter().map(String::as_str).collect();
-        let message = format!(
-            "unknown key {}{}; valid here: {}",
-            entry.key,
-            suggestion(&name, &valid),
-            valid.join(", ")
-        );
+        let near = suggestion(&name, &valid);
+        let all =
+            if near.is_empty() { format!("; valid here: {}", valid.join(", ")) } else { near };
+        let message = format!("unknown key {}{all}", entry.key);
         Err(self.source.error(&span, message))
     }
 }
