@@ -13,6 +13,7 @@
 
 pub mod batch_norm;
 pub mod convolution;
+pub mod linear;
 pub mod pool;
 pub mod quantizer;
 pub mod sgd;
@@ -20,6 +21,7 @@ pub mod sgd;
 mod blocks;
 mod dispatch;
 mod pointer;
+mod product;
 mod scratch;
 mod tasks;
 mod vector;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bitsweep_kernels::batch_norm::{self, BatchNormBackward, Epilogue};
 use bitsweep_kernels::convolution::{self, Algorithm, ConvolutionShape};
+use bitsweep_kernels::linear::{self, LinearShape};
 use bitsweep_kernels::pool::{self, MaxPoolShape};
 use bitsweep_kernels::quantizer::{self, ActivationInterval, WeightInterval};
 use bitsweep_kernels::sgd::SgdStep;
@@ -139,17 +140,19 @@ fn convolution(shape: &ConvolutionShape, first: bool, direct: bool) -> Vec<Timin
 }
 
 fn linear(batch: usize, inputs: usize, outputs: usize) -> Vec<Timing> {
-    let shape = ConvolutionShape {
-        batch,
-        height: 1,
-        width: 1,
-        in_channels: inputs,
-        out_channels: outputs,
-        kernel: [1; 2],
-        stride: 1,
-        padding: 0,
-    };
-    convolution(&shape, false, true)
+    let shape = LinearShape { batch, inputs, outputs };
+    let (x, w, g) = (values(batch * inputs), values(inputs * outputs), values(batch * outputs));
+    let (mut y, mut dx, mut dw) = (g.clone(), x.clone(), w.clone());
+    let operations = shape.operations();
+    vec![
+        work("forward", operations, || linear::forward(&shape, black_box(&x), &w, &mut y)),
+        work("input gradient", operations, || {
+            linear::backward_input(&shape, black_box(&g), &w, &mut dx);
+        }),
+        work("weight gradient", operations, || {
+            linear::backward_weight(&shape, black_box(&x), &g, &mut dw);
+        }),
+    ]
 }
 
 fn batch_norm(rows: usize, channels: usize, relu: bool, residual: bool) -> Vec<Timing> {

@@ -51,7 +51,7 @@ pub(super) fn backward_input(
 }
 
 /// Lanes of the vectors that a tensor of so many channels is worked on with.
-pub(super) fn lanes(channels: usize) -> usize {
+pub(crate) fn lanes(channels: usize) -> usize {
     dispatch_channels(channels, Lanes)
 }
 

@@ -12,6 +12,8 @@ mod tile;
 mod weight_gradient;
 mod winograd;
 
+pub(crate) use correlation::lanes;
+
 use crate::blocks::same_length;
 
 /// Sizes of a convolution.

@@ -3,7 +3,7 @@
 //! Both are first copied into strips of a few channels (input) or two vectors of them (gradient),
 //! `[strip][pixel][image][channel]` for a group of images, so that the products of a strip run
 //! through memory in order and stay in the nearest caches, and small images still make long runs.
-//! Layers with few input channels read [`windows`] instead.
+//! Layers with few input channels or large images read [`windows`] instead.
 //!
 //! Neither the parts that sums are taken in nor their order depend on the number of threads.
 
@@ -45,8 +45,11 @@ const PARTIAL_SUMS: usize = 1 << 19;
 /// Most parts of the batch.
 const PARTS: usize = 8;
 
-/// Input channels below which windows are read in place.
-const WINDOWS_BELOW: usize = 4;
+/// Input channels below which windows are read in place, whatever the image.
+const FEW_CHANNELS: usize = 4;
+
+/// Output pixels from which on windows are read in place: products with padding weigh little.
+const MANY_PIXELS: usize = 64;
 
 /// Channels of a block, whole vectors on every instruction set.
 const BLOCK: usize = 32;
@@ -58,10 +61,11 @@ pub(super) fn run(
     grad_output: &[f32],
     grad_weights: &mut [f32],
 ) {
-    if shape.in_channels < WINDOWS_BELOW && shape.taps() > 1 {
+    let [height, width] = shape.output_size();
+    let large = height * width >= MANY_PIXELS && grad_weights.len() < SHARED_WEIGHTS;
+    if shape.taps() > 1 && (shape.in_channels < FEW_CHANNELS || large) {
         return windows::run(shape, input, grad_output, grad_weights);
     }
-    let [height, width] = shape.output_size();
     let work = Work {
         shape,
         output_pixels: height * width,

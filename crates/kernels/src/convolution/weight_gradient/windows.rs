@@ -1,4 +1,4 @@
-//! Weight gradient of layers with few input channels.
+//! Weight gradient of layers with few input channels or large images.
 //!
 //! Bands of an image are copied with their padding. Every element of an output pixel's window then
 //! lies at a fixed distance from the window's start, and the windows of neighbouring pixels at fixed
