@@ -6,8 +6,9 @@ use crate::error::DataError;
 pub(crate) const SIDE: usize = 32;
 /// Planes of an image.
 pub(crate) const CHANNELS: usize = 3;
-/// Labels.
-pub(crate) const CLASSES: usize = 10;
+/// Names of the classes, by label.
+pub(crate) const CLASSES: [&str; 10] =
+    ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
 
 const PIXELS: usize = SIDE * SIDE;
 const RECORD: usize = 1 + CHANNELS * PIXELS;
@@ -17,7 +18,7 @@ pub(crate) fn decode(
     bytes: &[u8],
     file: &str,
     images: &mut Vec<u8>,
-    labels: &mut Vec<u8>,
+    labels: &mut Vec<u16>,
 ) -> Result<(), DataError> {
     if bytes.is_empty() || !bytes.len().is_multiple_of(RECORD) {
         return Err(DataError::corrupt(
@@ -28,13 +29,13 @@ pub(crate) fn decode(
     images.reserve(bytes.len());
     for (index, record) in bytes.chunks_exact(RECORD).enumerate() {
         let (label, planes) = (record[0], &record[1..]);
-        if usize::from(label) >= CLASSES {
+        if usize::from(label) >= CLASSES.len() {
             return Err(DataError::corrupt(
                 file,
                 format!("record {index} has label {label}, and labels go from 0 to 9"),
             ));
         }
-        labels.push(label);
+        labels.push(label.into());
         for pixel in 0..PIXELS {
             images.extend((0..CHANNELS).map(|channel| planes[channel * PIXELS + pixel]));
         }

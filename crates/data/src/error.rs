@@ -1,6 +1,6 @@
 //! What can be wrong with data.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Data that cannot be used. Messages name the file and say what to do.
 #[derive(Debug, thiserror::Error)]
@@ -39,12 +39,51 @@ pub enum DataError {
         /// Where and what.
         problem: String,
     },
+    /// An image is not what its file name promises. The one problem that a loader can pass over.
+    #[error("{file} is damaged: {problem}; replace or remove it, or let damaged images be skipped")]
+    CorruptImage {
+        /// The file, or the shard and the image's place in it.
+        file: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A shard of a packed data set is not as it was written.
+    #[error("{path} is damaged: {problem}", path = path.display())]
+    DamagedShard {
+        /// The shard.
+        path: PathBuf,
+        /// What is wrong with it and what to do.
+        problem: String,
+    },
+    /// A file cannot be written.
+    #[error("{path} cannot be written ({source}); check its folder and the space left", path = path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The classes are not those that were expected.
+    #[error("{0}")]
+    Classes(String),
     /// The images cannot be brought to what was asked for.
     #[error("{0}")]
     Unsuitable(String),
 }
 
 impl DataError {
+    pub(crate) fn unreadable(path: &Path, source: std::io::Error, advice: &'static str) -> Self {
+        Self::Unreadable { path: path.to_path_buf(), source, advice }
+    }
+
+    pub(crate) fn unwritable(path: &Path, source: std::io::Error) -> Self {
+        Self::Unwritable { path: path.to_path_buf(), source }
+    }
+
+    pub(crate) fn corrupt_image(file: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::CorruptImage { file: file.into(), problem: problem.into() }
+    }
+
     pub(crate) fn corrupt(file: &str, problem: impl Into<String>) -> Self {
         Self::Corrupt { file: file.to_owned(), problem: problem.into() }
     }

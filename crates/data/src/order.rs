@@ -31,6 +31,11 @@ pub(crate) fn below(random: &mut Pcg64Mcg, bound: usize) -> usize {
     ((u128::from(random.next_u64()) * bound as u128) >> 64) as usize
 }
 
+/// A number from 0 to below 1, in steps of 2⁻⁵³.
+pub(crate) fn unit(random: &mut Pcg64Mcg) -> f64 {
+    (random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
+}
+
 /// The order of `count` images in an epoch: a permutation that depends on seed, epoch and count alone.
 ///
 /// The shuffle (Fisher–Yates) is our own because it must never change: a resumed trial continues in it.

@@ -4,7 +4,7 @@ use bitsweep_data::Loader;
 use bitsweep_models::{Mode, Model};
 
 use crate::error::TrainError;
-use crate::images::tensor;
+use crate::images::{data_error, tensor};
 use crate::metrics::Metrics;
 
 /// Evaluates `model` on all images of `loader` in file order, asking before each batch whether to go on.
@@ -22,6 +22,7 @@ pub(crate) fn evaluate(
         if !go_on()? {
             return Ok(None);
         }
+        let batch = batch.map_err(data_error)?;
         let labels: Vec<u32> = batch.labels.iter().map(|&label| label.into()).collect();
         let images = tensor(batch.images, labels.len(), loader, &device);
         let logits = frozen.forward(images, Mode::Evaluate);

@@ -1,110 +1,127 @@
-//! Where a trial starts: from nothing, from its parent, or where it was left.
+//! Where a trial starts: from nothing, from given weights, from its parent, or where it was left.
 
 use std::path::Path;
 
-use bitsweep_models::{Model, QuantizersInState};
-use bitsweep_sweep::{Bits, Level, TrialSpec};
+use bitsweep_models::{Model, ParameterGroup, QuantizersInState};
+use bitsweep_sweep::{
+    BatchNormStatistics, Gamma, Level, Loss, QuantizerLearningRate, TrainedParameters, TrialSpec,
+};
 use burn::tensor::Device;
 
 use crate::calibration;
-use crate::checkpoint::{self, Checkpoint, EpochSums, Position};
+use crate::checkpoint::{
+    Checkpoint, EpochSums, INITIAL, MODEL, MOMENTUM, Position, TEACHER, TRAINED,
+};
 use crate::error::TrainError;
 use crate::events::Events;
 use crate::images::Images;
 use crate::network;
 use crate::optimizer::Optimizer;
+use crate::origin::Origin;
 use crate::request::TrialRequest;
-
-/// Prefixes of the optimizer's tensors in a checkpoint.
-pub(crate) const MOMENTUM: &str = "optimizer.momentum.";
-/// See [`MOMENTUM`].
-pub(crate) const INITIAL: &str = "quantizer.initial.";
+use crate::source::Source;
+use crate::teacher::Teacher;
 
 /// All that changes while a trial runs.
 pub(crate) struct Progressing {
     pub model: Model,
     pub optimizer: Optimizer,
+    /// The average of the model over steps, without gradients, where evaluations use one.
+    pub average: Option<Model>,
+    /// What a distilled trial learns from; it never changes.
+    pub teacher: Option<Teacher>,
     pub position: Position,
     pub sums: EpochSums,
     /// The trial had ended when its checkpoint was written.
     pub over: bool,
 }
 
-/// What a trial starts from.
-pub(crate) enum Source {
-    /// Initial values from the seed.
-    Scratch,
-    /// Another trial's final checkpoint.
-    Parent(Checkpoint),
-    /// Its own checkpoint.
-    Resume(Checkpoint),
-}
+impl Progressing {
+    /// The network that evaluations, children and exports get.
+    pub(crate) fn evaluated(&mut self) -> &mut Model {
+        self.average.as_mut().unwrap_or(&mut self.model)
+    }
 
-impl Source {
-    /// Reads what the request names and checks that it belongs to the trial.
-    pub(crate) fn read(request: &TrialRequest) -> Result<Self, TrainError> {
-        let spec = &request.spec;
-        if let Some(path) = &request.resume_checkpoint {
-            let checkpoint = checkpoint::load(path)?;
-            check_own(&checkpoint, spec, path)?;
-            return Ok(Self::Resume(checkpoint));
+    /// Adds everything that changes to a checkpoint, and the teacher, without which it cannot go on.
+    pub(crate) fn write(&mut self, checkpoint: &mut Checkpoint) {
+        checkpoint.insert_group(MODEL, self.evaluated().state());
+        if self.average.is_some() {
+            checkpoint.insert_group(TRAINED, self.model.state());
         }
-        match (&request.parent_checkpoint, &spec.parent) {
-            (Some(path), _) => {
-                let checkpoint = checkpoint::load(path)?;
-                check_parent(&checkpoint, spec, path)?;
-                Ok(Self::Parent(checkpoint))
-            }
-            (None, Some(parent)) => Err(TrainError::Spec(format!(
-                "trial {} starts from {parent}, whose final checkpoint was not given",
-                spec.name
-            ))),
-            (None, None) => Ok(Self::Scratch),
+        if let Some(teacher) = &mut self.teacher
+            && !checkpoint.header.is_final
+        {
+            checkpoint.insert_group(TEACHER, teacher.model().state());
         }
-    }
-
-    /// Steps already done.
-    pub(crate) fn steps_done(&self) -> u64 {
-        match self {
-            Self::Resume(checkpoint) => checkpoint.header.position.step,
-            Self::Scratch | Self::Parent(_) => 0,
-        }
+        checkpoint.insert_group(MOMENTUM, self.optimizer.velocities());
+        checkpoint.insert_group(INITIAL, self.optimizer.initial_half_widths());
     }
 }
 
-fn check_own(checkpoint: &Checkpoint, spec: &TrialSpec, path: &Path) -> Result<(), TrainError> {
-    let header = &checkpoint.header;
-    if let Some(difference) = network::difference(&header.model, &spec.model) {
-        return Err(TrainError::checkpoint(path, format!("of another network: {difference}")));
-    }
-    if header.spec_hash != spec.hash() {
-        let problem = format!(
-            "of another specification than {}'s; start the trial without it to train anew",
-            spec.name
-        );
-        return Err(TrainError::checkpoint(path, problem));
-    }
-    Ok(())
-}
-
-fn check_parent(checkpoint: &Checkpoint, spec: &TrialSpec, path: &Path) -> Result<(), TrainError> {
-    let header = &checkpoint.header;
-    if let Some(difference) = network::difference(&header.model, &spec.model) {
-        let problem = format!("cannot be the parent of trial {}: {difference}", spec.name);
-        return Err(TrainError::checkpoint(path, problem));
-    }
-    if !header.is_final {
-        let problem = format!(
-            "cannot be the parent of trial {}: it was saved before its training had ended",
-            spec.name
-        );
-        return Err(TrainError::checkpoint(path, problem));
-    }
-    Ok(())
-}
-
-/// Brings `model`, new from its seed, to where `source` says.
+/// Brings a new model to where `source` says.
 pub(crate) fn start(
+    model: Model,
+    source: Source,
+    request: &TrialRequest,
+    images: &Images,
+    device: &Device,
+    events: &mut Events<'_, '_>,
+) -> Result<Progressing, TrainError> {
+    let spec = &request.spec;
+    let mut state = match source {
+        Source::Resume(checkpoint) => {
+            let path = request.resume_checkpoint.as_deref().unwrap_or(Path::new(""));
+            resume(model, &checkpoint, path, spec, device, events)?
+        }
+        source => fresh(model, source, request, images, device, events)?,
+    };
+    state.model.set_trained(|group| is_trained(spec, group));
+    if spec.train.quantizer_learning_rate == QuantizerLearningRate::PerLayer {
+        let inputs = calibration::input_sizes(&state.model, images)?;
+        state.optimizer.set_layer_rates(&mut state.model, spec.bits.activations, &inputs);
+    }
+    Ok(state)
+}
+
+fn is_trained(spec: &TrialSpec, group: ParameterGroup) -> bool {
+    match group {
+        ParameterGroup::Weight | ParameterGroup::BatchNorm | ParameterGroup::Bias => {
+            spec.train.parameters == TrainedParameters::Joint
+        }
+        ParameterGroup::Interval => true,
+        ParameterGroup::Gamma => spec.train.gamma == Gamma::Learned,
+    }
+}
+
+fn resume(
+    mut model: Model,
+    checkpoint: &Checkpoint,
+    path: &Path,
+    spec: &TrialSpec,
+    device: &Device,
+    events: &mut Events<'_, '_>,
+) -> Result<Progressing, TrainError> {
+    let mut average = None;
+    if spec.train.ema_decay.is_some() {
+        network::load(&mut model, checkpoint, MODEL, path)?;
+        average = Some(model.frozen());
+        network::load(&mut model, checkpoint, TRAINED, path)?;
+    } else {
+        network::load(&mut model, checkpoint, MODEL, path)?;
+    }
+    let over = checkpoint.header.is_final;
+    let teacher = (spec.train.loss == Loss::Distillation && !over)
+        .then(|| Teacher::new(spec, &checkpoint.group(TEACHER), device))
+        .transpose()
+        .map_err(|error| TrainError::checkpoint(path, error.to_string()))?;
+    let mut optimizer = Optimizer::new(&spec.train);
+    optimizer.restore(checkpoint.group(MOMENTUM), checkpoint.group(INITIAL));
+    let (position, sums) = (checkpoint.header.position, checkpoint.header.sums());
+    events.log(Level::Info, format!("continues after step {}", position.step))?;
+    Ok(Progressing { model, optimizer, average, teacher, position, sums, over })
+}
+
+fn fresh(
     mut model: Model,
     source: Source,
     request: &TrialRequest,
@@ -113,43 +130,28 @@ pub(crate) fn start(
     events: &mut Events<'_, '_>,
 ) -> Result<Progressing, TrainError> {
     let spec = &request.spec;
-    let mut optimizer = Optimizer::new(&spec.train);
-    let fresh = Position::default();
-    match source {
-        Source::Resume(checkpoint) => {
-            let path = request.resume_checkpoint.as_deref().unwrap_or(Path::new(""));
-            network::load(&mut model, &checkpoint, path, QuantizersInState::Required)?;
-            optimizer.restore(checkpoint.group(MOMENTUM), checkpoint.group(INITIAL));
-            let header = checkpoint.header;
-            let message = format!("continues after step {}", header.position.step);
-            events.log(Level::Info, message)?;
-            let (position, sums, over) = (header.position, header.sums(), header.is_final);
-            return Ok(Progressing { model, optimizer, position, sums, over });
-        }
-        Source::Parent(checkpoint) => {
-            let path = request.parent_checkpoint.as_deref().unwrap_or(Path::new(""));
-            network::load(&mut model, &checkpoint, path, QuantizersInState::Optional)?;
-            let bits = checkpoint.header.bits;
-            if !spec.bits.is_full() {
-                let mut parent = network::build(&spec.model, bits, spec.seed, device)?;
-                network::load(&mut parent, &checkpoint, path, QuantizersInState::Required)?;
-                calibration::set_intervals(&mut model, &parent, spec, images, || events.tick())?;
-            }
-            if bits != spec.bits {
-                calibration::recompute_batch_norm(&mut model, spec, images);
-            }
-        }
-        Source::Scratch if spec.bits.is_full() => {}
-        Source::Scratch => {
-            // Initial values go by name and seed: this is the same network without quantizers.
-            let mut parent = network::build(&spec.model, Bits::FULL, spec.seed, device)?;
-            calibration::recompute_batch_norm(&mut parent, spec, images);
-            calibration::set_intervals(&mut model, &parent, spec, images, || events.tick())?;
-            calibration::recompute_batch_norm(&mut model, spec, images);
-        }
+    let from_scratch = matches!(source, Source::Scratch);
+    let mut origin = Origin::open(source, request, images, device, events)?;
+    let state = origin.model.state();
+    model
+        .load_state(&state, QuantizersInState::Optional)
+        .map_err(|error| TrainError::Spec(format!("trial {}: {error}", spec.name)))?;
+    if !spec.bits.is_full() {
+        calibration::set_intervals(&mut model, &origin.model, spec, images, || events.tick())?;
     }
+    let rescaled = !spec.bits.is_full() && origin.output_scale != spec.train.output_scale;
+    let changed = origin.bits != spec.bits || rescaled;
+    if changed && spec.train.batch_norm_statistics != BatchNormStatistics::Parent {
+        calibration::recompute_batch_norm(&mut model, spec, images)?;
+    }
+    let teacher = (spec.train.loss == Loss::Distillation)
+        .then(|| origin.teacher(&state, spec, images, device))
+        .transpose()?;
+    let mut optimizer = Optimizer::new(&spec.train);
     optimizer.start_from(&mut model);
-    let has_parent = request.parent_checkpoint.is_some();
-    let position = Position { evaluation_due: has_parent, ..fresh };
-    Ok(Progressing { model, optimizer, position, sums: EpochSums::default(), over: false })
+    let average = spec.train.ema_decay.map(|_| model.frozen());
+    let position =
+        Position { evaluation_due: !from_scratch || spec.train.epochs == 0, ..Position::default() };
+    let sums = EpochSums::default();
+    Ok(Progressing { model, optimizer, average, teacher, position, sums, over: false })
 }

@@ -3,107 +3,33 @@
 use std::time::{Duration, Instant};
 
 use bitsweep_sweep::{
-    CheckpointSaved, EpochSummary, FinalResult, LayerReport, Level, Phase, Provenance, Started,
+    BatchNormStatistics, CheckpointSaved, EpochSummary, FinalResult, LayerReport, Level, Phase,
     TrialEvent, TrialSpec,
 };
 
 use crate::calibration::recompute_batch_norm;
 use crate::checkpoint::{Checkpoint, Directory, EpochSums, Header, Position};
 use crate::control::Control;
-use crate::device;
+use crate::engine;
 use crate::error::TrainError;
 use crate::evaluation::evaluate;
-use crate::events::{Emit, Events};
-use crate::images::Images;
-use crate::layers::layer_states;
+use crate::events::Events;
+use crate::images::{Images, data_error};
+use crate::layers::{collapse_warning, layer_states};
 use crate::metrics::Metrics;
-use crate::network::{self, STATE};
-use crate::provenance;
-use crate::report::{Reporter, StepRecord, per_second};
-use crate::request::{Outcome, TrialRequest};
+use crate::report::{StepRecord, per_second};
+use crate::request::Outcome;
 use crate::schedule::Schedule;
-use crate::start::{INITIAL, MOMENTUM, Progressing, Source, start};
+use crate::start::Progressing;
 use crate::step::step;
 
 /// Longest training that a crash can cost, where epochs are longer.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(300);
 
-/// Trains what `request` asks for, telling `emit` every event in order, and stops at the next step when
-/// `control` asks.
-///
-/// `emit` gets `Started` first and `Finished` or `Stopped` last; after an error it gets nothing more, and
-/// [`TrainError::failure`] is the event to send.
-///
-/// # Errors
-/// When the images, the checkpoints or the specification cannot be used, when the loss diverges, when
-/// a checkpoint cannot be written, or when `emit` fails.
-pub fn run(
-    request: &TrialRequest,
-    control: &Control,
-    emit: &mut Emit<'_>,
-) -> Result<Outcome, TrainError> {
-    let spec = &request.spec;
-    if spec.train.epochs == 0 || spec.train.batch_size == 0 {
-        let message = format!("trial {}: epochs and batch size must be at least 1", spec.name);
-        return Err(TrainError::Spec(message));
-    }
-    // Refused where the process has a pool already: then that one serves.
-    let _ = rayon::ThreadPoolBuilder::new().num_threads(request.threads).build_global();
-    let device = device::open(&request.device)?;
-    let images = Images::open(spec)?;
-    let source = Source::read(request)?;
-    let directory = Directory::open(&request.directory)?;
-    let mut model = network::build(&spec.model, spec.bits, spec.seed, &device)?;
-
-    let steps_per_epoch = images.train.batches_per_epoch() as u64;
-    let total_steps = steps_per_epoch * u64::from(spec.train.epochs);
-    let from_step = source.steps_done();
-    let reporter = Reporter::new(total_steps, spec.train.epochs, from_step);
-    let mut events = Events::new(emit, reporter);
-    events.send(TrialEvent::Started(Started {
-        provenance: provenance_of(request, &images),
-        parameters: model.parameter_count() as u64,
-        steps_per_epoch,
-        total_steps,
-        from_step,
-    }))?;
-    events.enter(Phase::Calibrating, 0)?;
-    let state = start(model, source, request, &images, &device, &mut events)?;
-    let schedule = Schedule::new(&spec.train, steps_per_epoch);
-    let spec_hash = spec.hash();
-    let mut trial = Trial {
-        spec,
-        spec_hash: &spec_hash,
-        images: &images,
-        steps_per_epoch,
-        schedule,
-        directory,
-        events,
-        state,
-        saved: None,
-        saved_at: Instant::now(),
-        last_loss: None,
-    };
-    trial.run(control)
-}
-
-fn provenance_of(request: &TrialRequest, images: &Images) -> Provenance {
-    Provenance {
-        program_version: env!("CARGO_PKG_VERSION").to_owned(),
-        spec_hash: request.spec.hash(),
-        data_fingerprint: images.fingerprint.clone(),
-        train_images: images.train_images,
-        validation_images: images.validation_images,
-        device: format!("flex on {}", provenance::processor()),
-        threads: rayon::current_num_threads() as u32,
-        seed: request.spec.seed,
-        host: provenance::host(),
-    }
-}
-
-struct Trial<'a, 'b, 'c> {
+/// One attempt under way.
+pub(crate) struct Trial<'a, 'b, 'c> {
     spec: &'a TrialSpec,
-    spec_hash: &'a str,
+    spec_hash: String,
     images: &'a Images,
     steps_per_epoch: u64,
     schedule: Schedule,
@@ -116,8 +42,33 @@ struct Trial<'a, 'b, 'c> {
     last_loss: Option<f64>,
 }
 
-impl Trial<'_, '_, '_> {
-    fn run(&mut self, control: &Control) -> Result<Outcome, TrainError> {
+impl<'a, 'b, 'c> Trial<'a, 'b, 'c> {
+    /// A trial at `state`.
+    pub(crate) fn new(
+        spec: &'a TrialSpec,
+        images: &'a Images,
+        directory: Directory,
+        events: Events<'b, 'c>,
+        state: Progressing,
+    ) -> Self {
+        let steps_per_epoch = images.train.batches_per_epoch() as u64;
+        Self {
+            spec,
+            spec_hash: spec.hash(),
+            images,
+            steps_per_epoch,
+            schedule: Schedule::new(&spec.train, steps_per_epoch),
+            directory,
+            events,
+            state,
+            saved: None,
+            saved_at: Instant::now(),
+            last_loss: None,
+        }
+    }
+
+    /// Trains to the end, or until asked to stop.
+    pub(crate) fn run(mut self, control: &Control) -> Result<Outcome, TrainError> {
         if self.state.over {
             // Its last words were lost: the result again, from the same weights.
             let Some((metrics, _)) = self.evaluate(control)? else { return self.stop() };
@@ -130,16 +81,15 @@ impl Trial<'_, '_, '_> {
             }
             let Some((metrics, seconds)) = self.evaluate(control)? else { return self.stop() };
             self.report(&metrics, seconds)?;
-            if self.state.position.step == 0 {
-                self.state.position.evaluation_due = false;
-                continue;
-            }
-            let epochs_done = self.state.position.epochs_done + 1;
+            let trained = self.state.position.step > 0;
+            let epochs_done = self.state.position.epochs_done + u32::from(trained);
             self.state.position =
                 Position { epochs_done, batch: 0, evaluation_due: false, ..self.state.position };
             self.state.sums = EpochSums::default();
             let is_final = epochs_done == self.spec.train.epochs;
-            self.save(is_final)?;
+            if trained || is_final {
+                self.save(is_final)?;
+            }
             if is_final {
                 return self.finish(&metrics);
             }
@@ -160,7 +110,7 @@ impl Trial<'_, '_, '_> {
         let epoch = self.epoch();
         self.events.enter(Phase::Training, epoch)?;
         let mut batches = self.images.train.epoch(epoch, self.state.position.batch as usize);
-        let mut cuts = 0;
+        let (mut cut_intervals, mut clipped_steps) = (0, 0);
         while self.state.position.batch < self.steps_per_epoch {
             if control.stop_requested(self.state.position.step) {
                 return Ok(false);
@@ -174,23 +124,27 @@ impl Trial<'_, '_, '_> {
                 doing: "loading images",
                 message: format!("epoch {epoch} ended early"),
             })?;
+            let batch = batch.map_err(data_error)?;
             let data_wait = started.elapsed().as_secs_f64();
-            let images = batch.labels.len() as u64;
+            let count = batch.labels.len() as u64;
             let number = self.state.position.step + 1;
             let learning_rate = self.schedule.learning_rate(number);
-            let Progressing { model, optimizer, .. } = &mut self.state;
-            let result = step(model, optimizer, batch, &self.images.train, learning_rate)?;
+            let (spec, images, state) = (self.spec, self.images, &mut self.state);
+            let result = engine::call("training", spec, || {
+                step(state, batch, &images.train, &spec.train, learning_rate)
+            })?;
             if !result.loss.is_finite() {
                 return Err(self.diverged("training", result.loss, number));
             }
             self.last_loss = Some(result.loss);
-            cuts += result.cuts;
+            cut_intervals += result.guards.cut_intervals;
+            clipped_steps += u64::from(result.guards.clipped);
             let seconds = started.elapsed().as_secs_f64();
             self.state.position.step = number;
             self.state.position.batch += 1;
             let sums = &mut self.state.sums;
-            sums.loss += result.loss * images as f64;
-            sums.images += images;
+            sums.loss += result.loss * count as f64;
+            sums.images += count;
             sums.seconds += seconds;
             let loss = result.loss;
             let step = number;
@@ -198,15 +152,21 @@ impl Trial<'_, '_, '_> {
                 step,
                 loss,
                 learning_rate,
-                images,
+                images: count,
                 seconds,
                 data_wait,
             })?;
         }
         self.state.position.evaluation_due = true;
-        if cuts > 0 {
-            let message =
-                format!("epoch {epoch}: {cuts} steps of an interval were cut to 5 % of it");
+        if cut_intervals > 0 {
+            let limit = 100.0 * self.spec.train.interval_step_limit;
+            let message = format!(
+                "epoch {epoch}: {cut_intervals} steps of an interval were cut to {limit} % of it"
+            );
+            self.events.log(Level::Debug, message)?;
+        }
+        if clipped_steps > 0 {
+            let message = format!("epoch {epoch}: gradients were clipped in {clipped_steps} steps");
             self.events.log(Level::Debug, message)?;
         }
         Ok(true)
@@ -216,18 +176,22 @@ impl Trial<'_, '_, '_> {
     fn evaluate(&mut self, control: &Control) -> Result<Option<(Metrics, f64)>, TrainError> {
         self.events.enter(Phase::Evaluating, self.epoch())?;
         let started = Instant::now();
-        if !self.spec.bits.is_full() && self.state.position.step > 0 {
-            // Weights that flip between two levels shift a layer's statistics from step to step, and the
-            // running ones lag behind: at 2 bits that can cost twenty points of accuracy.
-            recompute_batch_norm(&mut self.state.model, self.spec, self.images);
-        }
-        let (model, events) = (&self.state.model, &mut self.events);
+        let (spec, images) = (self.spec, self.images);
+        let recomputed = spec.train.batch_norm_statistics == BatchNormStatistics::Recomputed;
         let step = self.state.position.step;
+        let (model, events) = (self.state.evaluated(), &mut self.events);
         let mut go_on = || {
             events.tick()?;
             Ok(!control.stop_requested(step))
         };
-        let metrics = evaluate(model, &self.images.validation, &mut go_on)?;
+        let metrics = engine::call("evaluating", spec, || {
+            if !spec.bits.is_full() && step > 0 && recomputed {
+                // Weights that flip between two levels shift a layer's statistics from step to step, and
+                // the running ones lag behind: at 2 bits that can cost twenty points of accuracy.
+                recompute_batch_norm(model, spec, images)?;
+            }
+            evaluate(model, &images.validation, &mut go_on)
+        })?;
         let Some(metrics) = metrics else { return Ok(None) };
         if !metrics.loss().is_finite() {
             return Err(self.diverged("validation", metrics.loss(), self.state.position.step));
@@ -265,20 +229,27 @@ impl Trial<'_, '_, '_> {
         if self.spec.bits.is_full() {
             return Ok(());
         }
-        let layers = layer_states(&mut self.state.model);
+        let Progressing { model, average, optimizer, .. } = &mut self.state;
+        let (model, bits) = (average.as_mut().unwrap_or(model), self.spec.bits.activations);
+        let layers = engine::call("measuring layers", self.spec, || {
+            layer_states(model, optimizer, bits, self.images)
+        })?;
+        if let Some(warning) = collapse_warning(epoch, &layers) {
+            self.events.log(Level::Warn, warning)?;
+        }
         self.events.send(TrialEvent::Layers(LayerReport { epoch, step, layers }))
     }
 
     fn save(&mut self, is_final: bool) -> Result<(), TrainError> {
         let shown = self.state.position.epochs_done + u32::from(self.state.position.batch > 0);
         self.events.enter(Phase::Saving, shown)?;
-        let Progressing { model, optimizer, position, sums, .. } = &mut self.state;
-        let (position, spec) = (*position, self.spec);
-        let header = Header::new(self.spec_hash, spec.model, spec.bits, position, *sums, is_final);
+        let Progressing { position, sums, .. } = self.state;
+        let spec = self.spec;
+        let quantization = (spec.bits, spec.train.output_scale);
+        let header =
+            Header::new(&self.spec_hash, spec.model, quantization, position, sums, is_final);
         let mut checkpoint = Checkpoint { header, tensors: Default::default() };
-        checkpoint.insert_group(STATE, model.state());
-        checkpoint.insert_group(MOMENTUM, optimizer.velocities());
-        checkpoint.insert_group(INITIAL, optimizer.initial_half_widths());
+        self.state.write(&mut checkpoint);
         let path = self.directory.save(&checkpoint)?;
         self.saved = Some(position);
         self.saved_at = Instant::now();

@@ -11,6 +11,7 @@ use bitsweep_data::Batch;
 use bitsweep_models::{LayerQuantizers, Model, WeightQuantizer};
 use bitsweep_qil::{activation_levels, search_activations, search_weights, weight_levels};
 use bitsweep_sweep::{IntervalInit, TrialSpec};
+use burn::tensor::{Device, Tensor};
 
 use crate::error::TrainError;
 use crate::images::{Images, tensor};
@@ -71,13 +72,79 @@ pub(crate) fn set_intervals(
 }
 
 /// Re-estimates batch-norm statistics on the calibration images.
-pub(crate) fn recompute_batch_norm(model: &mut Model, spec: &TrialSpec, images: &Images) {
+pub(crate) fn recompute_batch_norm(
+    model: &mut Model,
+    spec: &TrialSpec,
+    images: &Images,
+) -> Result<(), TrainError> {
     let device = model.device().clone().inner();
+    let mut failure = None;
+    model.recompute_batch_norm(tensors(spec, images, &device, &mut failure));
+    failure.map_or(Ok(()), Err)
+}
+
+/// Makes batch-norm do nothing but add its shift, with the statistics of the calibration images.
+pub(crate) fn make_batch_norm_identity(
+    model: &mut Model,
+    spec: &TrialSpec,
+    images: &Images,
+) -> Result<(), TrainError> {
+    let device = model.device().clone().inner();
+    let mut failure = None;
+    let done = model.make_batch_norm_identity(tensors(spec, images, &device, &mut failure));
+    failure.map_or(Ok(()), Err)?;
+    done.map_err(|error| TrainError::Engine {
+        doing: "setting up batch-norm",
+        message: error.to_string(),
+    })
+}
+
+/// The calibration images on a device, up to the first that cannot be loaded: that is a failure.
+fn tensors(
+    spec: &TrialSpec,
+    images: &Images,
+    device: &Device,
+    failure: &mut Option<TrainError>,
+) -> impl Iterator<Item = Tensor<4>> {
     let batches = images.calibration_batches(spec.train.calibration_images);
-    let tensors = batches.map(|Batch { images: pixels, labels, .. }| {
-        tensor(pixels, labels.len(), &images.calibration, &device)
-    });
-    model.recompute_batch_norm(tensors);
+    batches.map_while(move |batch| match batch {
+        Ok(Batch { images: pixels, labels, .. }) => {
+            Some(tensor(pixels, labels.len(), &images.calibration, device))
+        }
+        Err(error) => {
+            *failure = Some(error);
+            None
+        }
+    })
+}
+
+/// How many values every quantizable layer's input has for one image.
+pub(crate) fn input_sizes(
+    model: &Model,
+    images: &Images,
+) -> Result<BTreeMap<String, usize>, TrainError> {
+    let mut sizes = BTreeMap::new();
+    for_each_input(model, images, |layer, values, count| {
+        sizes.insert(layer.to_owned(), values.len() / count);
+    })?;
+    Ok(sizes)
+}
+
+/// Tells every quantizable layer's input for one batch of calibration images, with their number.
+pub(crate) fn for_each_input(
+    model: &Model,
+    images: &Images,
+    mut tell: impl FnMut(&str, Vec<f32>, usize),
+) -> Result<(), TrainError> {
+    let mut frozen = model.frozen();
+    let device = frozen.device().clone();
+    if let Some(batch) = images.calibration_batches(1).next() {
+        let batch = batch?;
+        let count = batch.labels.len();
+        let input = tensor(batch.images, count, &images.calibration, &device);
+        frozen.capture_inputs(input, false, |layer, values| tell(layer, values, count));
+    }
+    Ok(())
 }
 
 /// A sample of every quantizable layer's positive inputs.
@@ -90,6 +157,7 @@ fn sample_inputs(
     let device = source.device().clone();
     let mut samples: BTreeMap<String, Reservoir> = BTreeMap::new();
     for batch in images.calibration_batches(spec.train.calibration_images) {
+        let batch = batch?;
         let input = tensor(batch.images, batch.labels.len(), &images.calibration, &device);
         source.capture_inputs(input, false, |layer, values| {
             if !samples.contains_key(layer) {
