@@ -1,6 +1,6 @@
 //! Shows the dashboard over a canned sweep, without a coordinator:
-//! `cargo run -p bitsweep-tui --example preview [empty|running|failed|finished|silent|stale]`.
-//! With `svg WIDTH HEIGHT [screen]` it prints a picture instead.
+//! `cargo run -p bitsweep-tui --example preview [empty|running|failed|finished|silent|stale|paired|seeds|imagenet|large]`.
+//! With `svg|text WIDTH HEIGHT [STATE [KEYS]]` it prints what KEYS bring up instead.
 
 use std::error::Error;
 use std::io::{Write, stdout};
@@ -9,6 +9,8 @@ use std::time::Duration;
 use bitsweep_tui::{Appearance, Effect, Event, Exit, LeaveQuestion, Model, draw, screenshot};
 use crossterm::event::{Event as TerminalEvent, KeyCode, KeyEvent, KeyModifiers, poll, read};
 use jiff::tz::TimeZone;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 
 #[path = "../tests/fixture/mod.rs"]
 mod fixture;
@@ -16,17 +18,10 @@ mod fixture;
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let first = arguments.first().map_or("running", String::as_str);
-    if first == "svg" {
-        return picture(&arguments[1..]);
+    if matches!(first, "svg" | "text") {
+        return picture(first == "svg", &arguments[1..]);
     }
-    let model = match first {
-        "empty" => fixture::model(fixture::empty()),
-        "failed" => fixture::model(fixture::failed()),
-        "finished" => fixture::model(fixture::finished()),
-        "silent" => fixture::model(fixture::silent()),
-        "stale" => fixture::stale(),
-        _ => fixture::model_with(fixture::running(), LeaveQuestion::AskStop),
-    };
+    let model = state(first);
     let mut terminal = ratatui::init();
     let left = show(&mut terminal, model);
     ratatui::restore();
@@ -58,30 +53,65 @@ fn show(terminal: &mut ratatui::DefaultTerminal, mut model: Model) -> std::io::R
 
 /// Plays the coordinator.
 fn feed(model: &mut Model, event: Event, now_ms: i64) -> Option<Exit> {
-    for effect in model.update(event, now_ms) {
-        match effect {
+    let mut effects = model.update(event, now_ms);
+    while let Some(effect) = effects.pop() {
+        let answer = match effect {
             Effect::FetchSeries { trial_id } => {
-                let series = Ok(fixture::losses(196));
-                model.update(Event::Series { trial_id, series }, now_ms);
+                Event::Series { trial_id, series: Ok(fixture::losses(196)) }
+            }
+            Effect::FetchLayers { trial_id } => {
+                let bits = if trial_id.contains("-2-") { 2 } else { 4 };
+                let collapsed = trial_id.contains("resnet18-2-");
+                let layers = Ok(fixture::more::layers(bits, 3, collapsed));
+                Event::Layers { trial_id, layers }
+            }
+            Effect::Copy { .. } | Effect::Write { .. } | Effect::Picture { .. } => {
+                Event::CommandDone(Ok("done (preview)".to_owned()))
             }
             Effect::Send { command, .. } => {
-                let answer = Event::CommandDone(Ok(format!("{command:?} (preview)")));
-                model.update(answer, now_ms);
+                Event::CommandDone(Ok(format!("{command:?} (preview)")))
             }
             Effect::Exit(exit) => return Some(exit),
-        }
+        };
+        effects.extend(model.update(answer, now_ms));
     }
     None
 }
 
-fn picture(arguments: &[String]) -> Result<(), Box<dyn Error>> {
+fn state(name: &str) -> Model {
+    match name {
+        "empty" => fixture::model(fixture::empty()),
+        "failed" => fixture::model(fixture::failed()),
+        "finished" => fixture::model(fixture::finished()),
+        "silent" => fixture::model(fixture::silent()),
+        "stale" => fixture::stale(),
+        "paired" => fixture::model(fixture::more::paired()),
+        "seeds" => fixture::model(fixture::more::seeds(5)),
+        "imagenet" => fixture::model(fixture::more::imagenet()),
+        "large" => fixture::model(fixture::more::large(10_000)),
+        _ => fixture::model_with(fixture::running(), LeaveQuestion::AskStop),
+    }
+}
+
+fn picture(svg: bool, arguments: &[String]) -> Result<(), Box<dyn Error>> {
     let number = |at: usize| arguments.get(at).and_then(|text| text.parse().ok());
     let (width, height) = (number(0).unwrap_or(120), number(1).unwrap_or(32));
-    let mut model = fixture::model(fixture::running());
-    if let Some(screen) = arguments.get(2).and_then(|text| text.chars().next()) {
-        let key = KeyEvent::new(KeyCode::Char(screen), KeyModifiers::NONE);
-        feed(&mut model, Event::Key(key), fixture::NOW_MS);
+    let mut model = state(arguments.get(2).map_or("running", String::as_str));
+    feed(&mut model, Event::Tick, fixture::NOW_MS);
+    for c in arguments.get(3).map_or("", String::as_str).chars() {
+        let code = if c == '\n' { KeyCode::Enter } else { KeyCode::Char(c) };
+        feed(&mut model, Event::Key(KeyEvent::new(code, KeyModifiers::NONE)), fixture::NOW_MS);
     }
-    stdout().write_all(screenshot(&model, width, height, &Appearance::full()).as_bytes())?;
+    if svg {
+        let picture = screenshot(&model, width, height, &Appearance::full());
+        stdout().write_all(picture.as_bytes())?;
+        return Ok(());
+    }
+    let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
+    draw(&mut buffer, &model, &Appearance::full());
+    for y in 0..height {
+        let line: String = (0..width).map(|x| buffer[(x, y)].symbol()).collect();
+        writeln!(stdout(), "{}", line.trim_end())?;
+    }
     Ok(())
 }

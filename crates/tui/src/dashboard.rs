@@ -1,5 +1,6 @@
 //! The loop around the model: events in, effects out, a frame when something changed.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crossterm::event::{Event as TerminalEvent, EventStream, KeyEventKind};
@@ -9,9 +10,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use crate::clock::now_ms;
 use crate::error::TuiError;
+use crate::files::write_new;
 use crate::link::{Connection, Target};
+use crate::memory;
 use crate::model::{Effect, Event, Exit, Model};
 use crate::options::DashboardOptions;
+use crate::screenshot::screenshot;
 use crate::terminal::Screen;
 use crate::view_model::mark::SPINNER_MS;
 
@@ -24,12 +28,20 @@ const EVENTS: usize = 1024;
 ///
 /// # Errors
 /// When nobody answers at first, the coordinator refuses, or the terminal cannot be used.
-pub async fn dashboard(options: DashboardOptions) -> Result<Exit, TuiError> {
+pub async fn dashboard(mut options: DashboardOptions) -> Result<Exit, TuiError> {
     let (sender, mut updates) = mpsc::channel(EVENTS);
     let target = Target { address: options.address, sweep: options.sweep };
     let connection = Connection::open(target, sender).await?;
+    let (themes, wrong) = memory::themes();
+    options.appearance.themes.extend(themes);
     let mut screen = Screen::open().map_err(TuiError::Terminal)?;
     let mut model = Model::new(options.leave, now_ms());
+    let mut remembered = memory::recall();
+    let names = options.appearance.themes.iter().map(|t| t.name().to_owned()).collect();
+    model.prefer(&remembered, names);
+    for error in wrong {
+        model.update(Event::CommandDone(Err(error.to_string())), now_ms());
+    }
     let mut keys = EventStream::new();
     let mut ticks = interval(Duration::from_millis(SPINNER_MS.unsigned_abs()));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -55,15 +67,50 @@ pub async fn dashboard(options: DashboardOptions) -> Result<Exit, TuiError> {
             _ = ticks.tick() => Some(Event::Tick),
         };
         let Some(event) = event else { continue };
-        for effect in model.update(event, now_ms()) {
-            match effect {
-                Effect::FetchSeries { trial_id } => connection.fetch_series(trial_id),
-                Effect::Send { command, sweep } => connection.send(command, sweep),
-                Effect::Exit(exit) => return Ok(exit),
-            }
+        let pressed = matches!(event, Event::Key(_));
+        let mut effects: VecDeque<Effect> = model.update(event, now_ms()).into();
+        while let Some(effect) = effects.pop_front() {
+            let answer = match effect {
+                Effect::FetchSeries { trial_id } => {
+                    connection.fetch_series(trial_id);
+                    continue;
+                }
+                Effect::FetchLayers { trial_id } => {
+                    connection.fetch_layers(trial_id);
+                    continue;
+                }
+                Effect::Send { command, sweep } => {
+                    connection.send(command, sweep);
+                    continue;
+                }
+                Effect::Exit(exit) => {
+                    memory::remember(&model.preferences());
+                    return Ok(exit);
+                }
+                Effect::Copy { text } => screen.copy(&text),
+                Effect::Write { name, content } => written(&name, content.as_bytes()),
+                Effect::Picture { name } => {
+                    let (width, height) = screen.size();
+                    written(
+                        &name,
+                        screenshot(&model, width, height, &options.appearance).as_bytes(),
+                    )
+                }
+            };
+            effects.extend(model.update(Event::CommandDone(answer), now_ms()));
+        }
+        if pressed && model.preferences() != remembered {
+            remembered = model.preferences();
+            memory::remember(&remembered);
         }
         dirty |= model.take_changed();
     }
+}
+
+/// Writes a file into the working folder and says so.
+fn written(name: &str, content: &[u8]) -> Result<String, String> {
+    let folder = std::env::current_dir().map_err(|e| format!("no working folder: {e}"))?;
+    write_new(&folder, name, content).map(|path| format!("wrote {}", path.display()))
 }
 
 fn terminal_event(event: TerminalEvent) -> Option<Event> {

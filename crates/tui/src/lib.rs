@@ -7,14 +7,17 @@
 #[cfg(test)]
 extern crate self as bitsweep_tui;
 
+mod appearance;
 mod clock;
 mod dashboard;
 mod error;
+mod files;
 #[cfg(test)]
 #[path = "../tests/fixture/mod.rs"]
 mod fixture;
 mod keys;
 mod link;
+mod memory;
 mod model;
 mod options;
 mod picture;
@@ -26,12 +29,13 @@ mod theme;
 mod view;
 mod view_model;
 
+pub use appearance::{Appearance, ColourDepth};
 pub use dashboard::dashboard;
 pub use error::TuiError;
-pub use model::{Command, Effect, Event, Exit, LeaveQuestion, Link, Model};
+pub use model::{Command, Effect, Event, Exit, LeaveQuestion, Link, Model, Preferences};
 pub use options::DashboardOptions;
 pub use picture::picture;
 pub use plain::{PlainPrinter, Summary, follow_plain};
 pub use screenshot::screenshot;
-pub use theme::{Appearance, ColourDepth};
+pub use theme::{Theme, ThemeError};
 pub use view::draw;

@@ -21,6 +21,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 const NO_SWEEP_WAIT: Duration = Duration::from_secs(1);
 /// A request that has no answer by then will have none.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+/// What is said then.
+const LATE: &str = "the coordinator does not answer";
 
 type Client = SweepsClient<ProtocolChannel>;
 
@@ -132,7 +134,8 @@ impl Connection {
     /// Asks for the points of a trial; the answer comes as an event.
     pub(crate) fn fetch_series(&self, trial_id: String) {
         let mut client = self.client.clone();
-        self.spawn(async move {
+        let id = trial_id.clone();
+        let request = async move {
             let request = v1::SeriesRequest {
                 trial_id: trial_id.clone(),
                 metrics: vec![v1::Metric::StepLoss.into()],
@@ -143,14 +146,30 @@ impl Connection {
                 .map(|a| a.into_inner().series)
                 .map_err(|s| format!("no points of {trial_id}: {}", s.message()));
             Event::Series { trial_id, series }
-        });
+        };
+        self.spawn(request, || Event::Series { trial_id: id, series: Err(LATE.to_owned()) });
+    }
+
+    /// Asks for the layers of a trial; the answer comes as an event.
+    pub(crate) fn fetch_layers(&self, trial_id: String) {
+        let mut client = self.client.clone();
+        let id = trial_id.clone();
+        let request = async move {
+            let request = v1::LayersRequest { trial_id: trial_id.clone() };
+            let answer = client.read_layers(request).await;
+            let layers = answer
+                .map(|a| a.into_inner().reports)
+                .map_err(|s| format!("no layers of {trial_id}: {}", s.message()));
+            Event::Layers { trial_id, layers }
+        };
+        self.spawn(request, || Event::Layers { trial_id: id, layers: Err(LATE.to_owned()) });
     }
 
     /// Sends a command; the answer comes as an event.
     pub(crate) fn send(&self, command: Command, sweep: String) {
         let mut client = self.client.clone();
         let address = self.target.address.clone();
-        self.spawn(async move {
+        let request = async move {
             let plural = |n: u32| if n == 1 { "" } else { "s" };
             let answer = match command {
                 Command::Cancel => client
@@ -165,16 +184,21 @@ impl Connection {
                     .map(|n| format!("resumed {n} trial{}", plural(n))),
             };
             Event::CommandDone(answer.map_err(|s| format!("{address}: {}", s.message())))
-        });
+        };
+        self.spawn(request, || Event::CommandDone(Err(LATE.to_owned())));
     }
 
-    fn spawn(&self, request: impl Future<Output = Event> + Send + 'static) {
+    /// Sends the answer to a request, or `late` when there is none in time.
+    fn spawn(
+        &self,
+        request: impl Future<Output = Event> + Send + 'static,
+        late: impl FnOnce() -> Event + Send + 'static,
+    ) {
         let (events, stop) = (self.events.clone(), self.stop.clone());
         tokio::spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
                 answer = tokio::time::timeout(REQUEST_TIMEOUT, request) => {
-                    let late = || Event::CommandDone(Err("the coordinator does not answer".to_owned()));
                     // A closed receiver is a dashboard that was left.
                     let _ = events.send(answer.unwrap_or_else(|_| late())).await;
                 }

@@ -5,47 +5,67 @@
 
 pub(crate) mod action;
 mod event;
+mod export;
+mod fetch;
+pub(crate) mod layers;
 pub(crate) mod log;
+mod marks;
+pub(crate) mod palette;
 mod perform;
+mod preferences;
 pub(crate) mod series;
 pub(crate) mod sweep;
 pub(crate) mod trial;
 pub(crate) mod worker;
 
+use std::collections::{BTreeSet, HashSet};
+
+use bitsweep_proto::v1::watch_update::Update;
 use bitsweep_sweep::TrialName;
 
 pub use event::{Command, Effect, Event, Exit, LeaveQuestion, Link};
+pub use preferences::Preferences;
 
 use crate::keys;
+use crate::screens::compare::CompareScreen;
+use crate::screens::layers::LayersScreen;
 use crate::screens::log::LogScreen;
-use crate::screens::sweep::selection;
+use crate::screens::sweep::grid::Grid;
+use crate::screens::sweep::{SweepScreen, selection};
 use crate::screens::workers::WorkersScreen;
-use series::{Fetch, TrialSeries};
+use crate::theme::Theme;
+use crate::view_model::eta;
+use palette::Palette;
 use sweep::{Sweep, SweepState};
 use trial::Trial;
 
-/// Trials whose points are kept; the longest unseen goes when another is opened.
-const SERIES_KEPT: usize = 8;
-
 /// How long the answer to a command is shown.
 const NOTICE_MS: i64 = 6000;
+
+/// How long a reckoned end of the sweep holds.
+const RECKON_MS: i64 = 1000;
 
 /// A screen. They are numbered in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Screen {
     Sweep,
+    Compare,
     Trial,
+    Layers,
     Workers,
     Log,
 }
 
 impl Screen {
-    pub(crate) const ALL: [Self; 4] = [Self::Sweep, Self::Trial, Self::Workers, Self::Log];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Sweep, Self::Compare, Self::Trial, Self::Layers, Self::Workers, Self::Log];
 
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Sweep => "Sweep",
+            Self::Compare => "Compare",
             Self::Trial => "Trial",
+            Self::Layers => "Layers",
             Self::Workers => "Workers",
             Self::Log => "Log",
         }
@@ -57,6 +77,7 @@ impl Screen {
 pub(crate) enum Overlay {
     None,
     Help,
+    Palette,
     ConfirmCancel,
     Leaving,
 }
@@ -82,12 +103,31 @@ pub struct Model {
     pub(crate) overlay: Overlay,
     /// `None`: whatever runs now is chosen.
     pub(crate) chosen: Option<TrialName>,
+    /// Trials to compare, in the order they were marked.
+    pub(crate) marked: Vec<TrialName>,
+    /// Where trials stand in the matrix.
+    pub(crate) grid: Grid,
+    pub(crate) sweep_screen: SweepScreen,
+    pub(crate) compare_screen: CompareScreen,
+    pub(crate) layers_screen: LayersScreen,
     pub(crate) workers_screen: WorkersScreen,
     pub(crate) log_screen: LogScreen,
+    pub(crate) palette: Palette,
     pub(crate) notice: Option<Notice>,
     pub(crate) leave: LeaveQuestion,
-    /// The last series shown, the newest last.
+    /// Names of the themes there are, and which is worn.
+    pub(crate) themes: Vec<String>,
+    pub(crate) theme: usize,
+    /// Seconds until the sweep ends, as reckoned lately; `None` while unknown.
+    pub(crate) seconds_left: Option<f64>,
+    /// Whether `seconds_left` may have changed, and when it was reckoned.
+    reckoned: Option<i64>,
+    /// The trials whose points or layers were shown, the newest last.
     seen: Vec<String>,
+    /// Trials whose layers are being looked through for collapsed ones.
+    checking: BTreeSet<String>,
+    /// Trials and epochs that were looked through, whatever the answer.
+    checked: HashSet<(String, u32)>,
     changed: bool,
 }
 
@@ -102,11 +142,23 @@ impl Model {
             screen: Screen::Sweep,
             overlay: Overlay::None,
             chosen: None,
+            marked: Vec::new(),
+            grid: Grid::default(),
+            sweep_screen: SweepScreen::default(),
+            compare_screen: CompareScreen::default(),
+            layers_screen: LayersScreen::default(),
             workers_screen: WorkersScreen::default(),
             log_screen: LogScreen::default(),
+            palette: Palette::default(),
             notice: None,
             leave,
+            themes: Theme::builtin().iter().map(|t| t.name().to_owned()).collect(),
+            theme: 0,
+            seconds_left: None,
+            reckoned: None,
             seen: Vec::new(),
+            checking: BTreeSet::new(),
+            checked: HashSet::new(),
             changed: true,
         }
     }
@@ -120,6 +172,9 @@ impl Model {
             Event::Resize => self.changed = true,
             Event::Update(update) => {
                 if let Some(update) = update.update {
+                    if matches!(update, Update::Snapshot(_) | Update::Worker(_)) {
+                        self.reckoned = None;
+                    }
                     Sweep::fold(&mut self.sweep, update, now_ms);
                 }
                 self.updated_ms = now_ms;
@@ -131,17 +186,51 @@ impl Model {
                 self.link = link;
             }
             Event::Series { trial_id, series } => self.take_series(&trial_id, series, &mut effects),
+            Event::Layers { trial_id, layers } => self.take_layers(&trial_id, layers),
             Event::CommandDone(answer) => self.note(answer),
             Event::Key(key) => {
-                let scopes = keys::scopes(self.screen, self.overlay, self.log_screen.typing);
+                let scopes = keys::scopes(self.screen, self.overlay, self.is_typing());
                 if let Some(action) = keys::resolve(&scopes, &key) {
                     self.changed = true;
                     effects.extend(self.perform(action));
                 }
             }
         }
-        effects.extend(self.want_series());
+        self.reckon();
+        self.follow_data();
+        effects.extend(self.wanted());
         effects
+    }
+
+    /// Whether letters are text.
+    pub(crate) fn is_typing(&self) -> bool {
+        match self.screen {
+            Screen::Sweep => self.sweep_screen.typing,
+            Screen::Log => self.log_screen.typing,
+            _ => false,
+        }
+    }
+
+    /// Reckons the end of the sweep at most once a second: it is the only thing on screen whose cost
+    /// grows with the number of trials.
+    fn reckon(&mut self) {
+        let Some(sweep) = &self.sweep else { return };
+        let due = self.reckoned.is_none_or(|at| (self.now_ms - at).abs() >= RECKON_MS);
+        if due && !self.is_stale() {
+            self.seconds_left = eta::sweep_seconds(sweep);
+            self.reckoned = Some(self.now_ms);
+        }
+    }
+
+    /// Brings what screens keep of the data up to date.
+    fn follow_data(&mut self) {
+        let Some(sweep) = &self.sweep else { return };
+        self.grid.follow(sweep, &self.sweep_screen.expanded);
+        match self.screen {
+            Screen::Sweep => self.sweep_screen.follow(sweep, self.now_ms),
+            Screen::Log => self.log_screen.follow(&sweep.log),
+            _ => {}
+        }
     }
 
     /// Whether the screen may look different since this was last asked.
@@ -184,47 +273,5 @@ impl Model {
         let text = answer.unwrap_or_else(|error| error);
         self.notice = Some(Notice { text, failed, until_ms: self.now_ms + NOTICE_MS });
         self.changed = true;
-    }
-
-    fn take_series(
-        &mut self,
-        trial_id: &str,
-        answer: Result<Vec<bitsweep_proto::v1::PointBatch>, String>,
-        effects: &mut Vec<Effect>,
-    ) {
-        let Some(sweep) = self.sweep.as_mut() else { return };
-        let Some(series) = sweep.series.get_mut(trial_id) else { return };
-        self.changed = true;
-        match answer {
-            Ok(batches) => {
-                if !series.answer(batches) {
-                    effects.push(Effect::FetchSeries { trial_id: trial_id.to_owned() });
-                }
-            }
-            Err(error) => {
-                series.fetch = Fetch::Idle;
-                self.note(Err(error));
-            }
-        }
-    }
-
-    /// Asks for the points of the trial on screen when they are not here.
-    fn want_series(&mut self) -> Option<Effect> {
-        if self.screen != Screen::Trial || self.is_stale() {
-            return None;
-        }
-        let trial_id = self.selected()?.id.as_str().to_owned();
-        self.seen.retain(|id| *id != trial_id);
-        self.seen.push(trial_id.clone());
-        let forgotten = (self.seen.len() > SERIES_KEPT).then(|| self.seen.remove(0));
-        let sweep = self.sweep.as_mut()?;
-        if let Some(id) = forgotten {
-            sweep.series.remove(&id);
-        }
-        if sweep.series.contains_key(&trial_id) {
-            return None;
-        }
-        sweep.series.insert(trial_id.clone(), TrialSeries::pending());
-        Some(Effect::FetchSeries { trial_id })
     }
 }

@@ -3,8 +3,8 @@
 use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 
+use crate::appearance::Appearance;
 use crate::model::LeaveQuestion;
-use crate::theme::Appearance;
 
 /// What is shown, and how.
 #[derive(Clone, Debug)]

@@ -8,8 +8,8 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 
+use crate::appearance::Appearance;
 use crate::model::Model;
-use crate::theme::Appearance;
 use crate::view;
 
 /// Pixels of a character.

@@ -5,6 +5,7 @@ use std::io::{self, Stdout, Write, stdout};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crossterm::clipboard::CopyToClipboard;
 use crossterm::cursor::{Hide, Show};
 use crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
@@ -13,8 +14,8 @@ use crossterm::{execute, queue};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 
+use crate::appearance::Appearance;
 use crate::model::Model;
-use crate::theme::Appearance;
 use crate::view;
 
 /// Whether the terminal is ours.
@@ -46,6 +47,18 @@ impl Screen {
     pub(crate) fn draw(&mut self, model: &Model, appearance: &Appearance) -> io::Result<()> {
         self.terminal.draw(|frame| view::draw(frame.buffer_mut(), model, appearance))?;
         Ok(())
+    }
+
+    /// Columns and lines.
+    pub(crate) fn size(&self) -> (u16, u16) {
+        self.terminal.size().map_or((120, 40), |size| (size.width, size.height))
+    }
+
+    /// Gives text to the terminal's clipboard (OSC 52). Terminals do not say whether they took it.
+    pub(crate) fn copy(&mut self, text: &str) -> Result<String, String> {
+        execute!(stdout(), CopyToClipboard::to_clipboard_from(text))
+            .map(|()| format!("copied {text}"))
+            .map_err(|error| format!("cannot copy: {error}"))
     }
 }
 

@@ -1,136 +1,162 @@
-//! The one table of colours, and what the terminal can show.
+//! The one table of colours.
+//!
+//! Screens are drawn in tones: [`style`] gives a tone a number in place of a colour, and a last pass
+//! over the finished screen, [`Theme::dress`], gives the numbers their colours.
 
-use bitsweep_sweep::{Bits, Network};
-use jiff::tz::TimeZone;
+mod builtin;
+mod file;
+
+use bitsweep_sweep::Network;
+use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::view_model::text::Tone;
 
-/// Colours of Okabe and Ito (2008), told apart by people with any common colour vision.
-mod okabe_ito {
-    pub(super) const ORANGE: (u8, u8, u8) = (230, 159, 0);
-    pub(super) const SKY_BLUE: (u8, u8, u8) = (86, 180, 233);
-    pub(super) const BLUISH_GREEN: (u8, u8, u8) = (0, 158, 115);
-    pub(super) const YELLOW: (u8, u8, u8) = (240, 228, 66);
-    pub(super) const VERMILION: (u8, u8, u8) = (213, 94, 0);
-    pub(super) const REDDISH_PURPLE: (u8, u8, u8) = (204, 121, 167);
-}
+pub use file::ThemeError;
 
-/// Lightness a bit-width adds: two bits wear the pure hue.
-const LIGHTER_PER_BIT: f64 = 0.09;
+/// A colour: red, green, blue.
+type Rgb = (u8, u8, u8);
 
-/// The style of a tone.
-pub(crate) fn style(tone: Tone) -> Style {
-    let plain = Style::new();
+/// Tones that a theme gives a colour each, by name in theme files.
+const NAMED: [(&str, Tone); 11] = [
+    ("strong", Tone::Strong),
+    ("dim", Tone::Dim),
+    ("baseline", Tone::Baseline),
+    ("good", Tone::Good),
+    ("attention", Tone::Attention),
+    ("bad", Tone::Bad),
+    ("accent", Tone::Accent),
+    ("published", Tone::Published),
+    ("inside", Tone::Inside),
+    ("pruned", Tone::Pruned),
+    ("clipped", Tone::Clipped),
+];
+
+/// Compared trials that have a colour of their own.
+pub(crate) const SERIES: usize = 8;
+/// Widths that have a lightness of their own: 2 to 8 bits.
+const WIDTHS: usize = 7;
+const FIRST_SERIES: usize = NAMED.len() + 1;
+const FIRST_NETWORK: usize = FIRST_SERIES + SERIES;
+const TONES: usize = FIRST_NETWORK + Network::ALL.len() * WIDTHS;
+
+/// The number of a tone; 0 is plain text.
+fn number(tone: Tone) -> usize {
     match tone {
-        Tone::Plain => plain,
-        Tone::Strong | Tone::Accent => plain.add_modifier(Modifier::BOLD),
-        Tone::Dim => plain.fg(Color::Rgb(128, 128, 128)),
-        Tone::Baseline => plain.fg(Color::Rgb(170, 170, 170)),
-        Tone::Good => plain.fg(rgb(okabe_ito::BLUISH_GREEN)),
-        Tone::Attention => plain.fg(rgb(okabe_ito::YELLOW)),
-        Tone::Bad => plain.fg(rgb(okabe_ito::VERMILION)).add_modifier(Modifier::BOLD),
-        Tone::Network(network, bits) => plain.fg(network_colour(network, bits)),
+        Tone::Plain => 0,
+        Tone::Series(at) => FIRST_SERIES + at % SERIES,
+        Tone::Network(network, bits) => {
+            let at = Network::ALL.iter().position(|n| *n == network).unwrap_or_default();
+            FIRST_NETWORK + at * WIDTHS + usize::from(bits.weights.clamp(2, 8) - 2)
+        }
+        named => NAMED.iter().position(|(_, t)| *t == named).map_or(0, |at| at + 1),
     }
 }
 
-fn network_colour(network: Network, bits: Bits) -> Color {
-    let hue = match network {
-        Network::ResNet18 => okabe_ito::SKY_BLUE,
-        Network::ResNet34 => okabe_ito::ORANGE,
-        Network::AlexNet => okabe_ito::REDDISH_PURPLE,
-    };
-    let white = f64::from(bits.weights.clamp(2, 8) - 2) * LIGHTER_PER_BIT;
-    let mix = |c: u8| (f64::from(c) + (255.0 - f64::from(c)) * white).round() as u8;
-    Color::Rgb(mix(hue.0), mix(hue.1), mix(hue.2))
+/// The style that marks a tone until the theme dresses the screen.
+pub(crate) fn style(tone: Tone) -> Style {
+    match number(tone) {
+        0 => Style::new(),
+        number => Style::new().fg(Color::Indexed(number as u8)),
+    }
 }
 
-fn rgb((r, g, b): (u8, u8, u8)) -> Color {
-    Color::Rgb(r, g, b)
+/// What a tone looks like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Look {
+    /// `None`: the terminal's own.
+    colour: Option<Rgb>,
+    modifier: Modifier,
 }
 
-/// How many colours the terminal shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ColourDepth {
-    /// No colour: marks and emphasis carry everything.
-    None,
-    /// The sixteen of every terminal.
-    Sixteen,
-    /// xterm's 256.
-    Indexed,
-    /// 24 bits.
-    True,
+/// Colours for everything on screen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Theme {
+    name: String,
+    background: Option<Rgb>,
+    looks: [Look; TONES],
 }
 
-/// What the terminal and its user can see.
-#[derive(Clone, Debug)]
-pub struct Appearance {
-    /// Colours.
-    pub depth: ColourDepth,
-    /// Whether characters beyond ASCII can be shown.
-    pub unicode: bool,
-    /// Clock times are shown in this zone.
-    pub zone: TimeZone,
-}
-
-impl Appearance {
-    /// Reads what the environment says: `NO_COLOR`, `COLORTERM`, `TERM`, and the locale in
-    /// `LC_ALL`, `LC_CTYPE` or `LANG`. `variable` gives the value of an environment variable.
-    pub fn from_environment(variable: impl Fn(&str) -> Option<String>, zone: TimeZone) -> Self {
-        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
-        let term = set("TERM").unwrap_or_default();
-        let depth = match set("COLORTERM").as_deref() {
-            _ if set("NO_COLOR").is_some() || term == "dumb" => ColourDepth::None,
-            Some("truecolor" | "24bit") => ColourDepth::True,
-            _ if term.contains("256color") => ColourDepth::Indexed,
-            _ => ColourDepth::Sixteen,
-        };
-        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set).unwrap_or_default();
-        let locale = locale.to_lowercase();
-        let unicode = cfg!(windows) || locale.contains("utf-8") || locale.contains("utf8");
-        Self { depth, unicode, zone }
+impl Theme {
+    /// The themes that come with the program; the first is the default.
+    pub fn builtin() -> Vec<Self> {
+        builtin::all()
     }
 
-    /// Everything in colour, times in UTC.
-    pub fn full() -> Self {
-        Self { depth: ColourDepth::True, unicode: true, zone: TimeZone::UTC }
+    /// Reads a theme from TOML: `base` names a theme that it changes, `background` and `foreground`
+    /// and the tones are `"#rrggbb"`, `networks` and `series` lists of them.
+    ///
+    /// # Errors
+    /// One line naming what is wrong with the text.
+    pub fn from_toml(name: &str, text: &str) -> Result<Self, ThemeError> {
+        file::read(name, text)
+    }
+
+    /// The name, as shown and remembered.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Gives every tone of a drawn screen its colours.
+    pub(crate) fn dress(&self, buffer: &mut Buffer) {
+        let rgb = |(r, g, b): Rgb| Color::Rgb(r, g, b);
+        let plain = self.looks[0].colour.map_or(Color::Reset, rgb);
+        let behind = self.background.map_or(Color::Reset, rgb);
+        for cell in &mut buffer.content {
+            cell.bg = behind;
+            let Color::Indexed(number) = cell.fg else {
+                cell.fg = plain;
+                continue;
+            };
+            let look = self.looks.get(usize::from(number)).copied().unwrap_or_default();
+            cell.fg = look.colour.map_or(plain, rgb);
+            cell.modifier |= look.modifier;
+        }
+    }
+}
+
+impl Default for Theme {
+    fn default() -> Self {
+        builtin::colour_blind_safe()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use bitsweep_sweep::Bits;
+
     use super::*;
 
-    fn appearance(variables: &[(&str, &str)]) -> Appearance {
-        let find = |name: &str| {
-            variables.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned())
-        };
-        Appearance::from_environment(find, TimeZone::UTC)
-    }
-
-    #[test]
-    fn no_color_wins_over_what_the_terminal_can() {
-        let rich = [("COLORTERM", "truecolor"), ("TERM", "xterm-256color"), ("NO_COLOR", "1")];
-        assert_eq!(appearance(&rich[..2]).depth, ColourDepth::True);
-        assert_eq!(appearance(&rich).depth, ColourDepth::None);
-        // An empty NO_COLOR means nothing (no-color.org).
-        let empty = [("TERM", "tmux-256color"), ("NO_COLOR", "")];
-        assert_eq!(appearance(&empty).depth, ColourDepth::Indexed);
-        assert_eq!(appearance(&[("TERM", "xterm")]).depth, ColourDepth::Sixteen);
-    }
-
-    #[test]
-    fn the_first_locale_that_is_set_decides_on_unicode() {
-        assert!(appearance(&[("LANG", "en_GB.UTF-8")]).unicode);
-        assert!(!appearance(&[("LC_ALL", "C"), ("LANG", "en_GB.UTF-8")]).unicode);
-        assert!(!appearance(&[]).unicode);
+    fn colour(theme: &Theme, tone: Tone) -> Option<Rgb> {
+        theme.looks[number(tone)].colour
     }
 
     #[test]
     fn fewer_bits_wear_a_stronger_hue_and_networks_differ() {
-        let colour = |network, bits| network_colour(network, Bits::both(bits));
-        assert_eq!(colour(Network::ResNet34, 2), Color::Rgb(230, 159, 0));
+        let theme = Theme::default();
+        let colour = |network, bits| colour(&theme, Tone::Network(network, Bits::both(bits)));
+        assert_eq!(colour(Network::ResNet34, 2), Some((230, 159, 0)));
         assert_ne!(colour(Network::ResNet34, 4), colour(Network::ResNet34, 2));
         assert_ne!(colour(Network::ResNet34, 2), colour(Network::AlexNet, 2));
+    }
+
+    #[test]
+    fn every_tone_has_a_number_of_its_own() {
+        let mut tones: Vec<Tone> = NAMED.iter().map(|(_, tone)| *tone).collect();
+        tones.push(Tone::Plain);
+        tones.extend((0..SERIES).map(Tone::Series));
+        let widths = |n| (2..=8).map(move |b| Tone::Network(n, Bits::both(b)));
+        tones.extend(Network::ALL.into_iter().flat_map(widths));
+        let mut numbers: Vec<usize> = tones.into_iter().map(number).collect();
+        numbers.sort_unstable();
+        assert_eq!(numbers, (0..TONES).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn themes_have_different_names() {
+        let mut names: Vec<String> = Theme::builtin().into_iter().map(|t| t.name).collect();
+        assert_eq!(names.len(), 4);
+        names.dedup();
+        assert_eq!(names.len(), 4);
     }
 }

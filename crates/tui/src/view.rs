@@ -6,6 +6,8 @@ mod depth;
 mod frame;
 mod help;
 pub(crate) mod paint;
+mod palette;
 mod question;
+pub(crate) mod table;
 
 pub use frame::draw;

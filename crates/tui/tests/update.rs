@@ -102,7 +102,7 @@ fn opening_a_trial_fetches_its_points_once() {
     let fetch = vec![Effect::FetchSeries { trial_id: trial_id.clone() }];
     assert_eq!(key(&mut model, KeyCode::Enter), fetch);
     assert_eq!(press(&mut model, '1'), []);
-    assert_eq!(press(&mut model, '2'), []);
+    assert_eq!(press(&mut model, '3'), []);
     model.update(Event::Series { trial_id, series: Ok(fixture::losses(100)) }, NOW_MS);
     assert!(!screen(&model).contains("no step yet"));
     // A new snapshot means that points may have been missed.
@@ -112,7 +112,7 @@ fn opening_a_trial_fetches_its_points_once() {
 #[test]
 fn a_failed_fetch_is_said_and_not_repeated_at_once() {
     let mut model = fixture::model(fixture::running());
-    press(&mut model, '2');
+    press(&mut model, '3');
     let trial_id = format!("{}/resnet18-2-s0", fixture::SWEEP);
     let series = Err("no points: disk error".to_owned());
     assert_eq!(model.update(Event::Series { trial_id, series }, NOW_MS), []);
@@ -211,7 +211,7 @@ fn a_clock_that_is_wrong_here_does_not_change_what_is_shown() {
 #[test]
 fn a_search_takes_letters_that_are_commands_elsewhere() {
     let mut model = fixture::model(fixture::running());
-    press(&mut model, '4');
+    press(&mut model, '6');
     press(&mut model, '/');
     for c in "queue".chars() {
         assert_eq!(press(&mut model, c), []);
@@ -224,7 +224,7 @@ fn a_search_takes_letters_that_are_commands_elsewhere() {
 #[test]
 fn a_worker_leads_to_its_trial() {
     let mut model = fixture::model(fixture::running());
-    press(&mut model, '3');
+    press(&mut model, '5');
     press(&mut model, 'j');
     key(&mut model, KeyCode::Enter);
     assert!(

@@ -1,6 +1,7 @@
-//! What keys mean.
+//! What keys and commands mean.
 
 use super::Screen;
+use crate::screens::sweep::order::{Group, Sort};
 
 /// A direction on the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,7 @@ pub(crate) enum Action {
     NextScreen,
     PreviousScreen,
     Help,
+    Palette,
     /// Closes what is in front of the screen.
     Close,
     AskCancel,
@@ -34,11 +36,76 @@ pub(crate) enum Action {
     Leave,
     StopSweep,
     KeepRunning,
+    /// Compares the chosen trial with the others that are marked, or no more.
+    Mark,
+    Unmark,
+    CopyId,
+    ExportCsv,
+    ExportSvg,
+    NextTheme,
+    Theme(usize),
+    Sweep(SweepAction),
+    Compare(CompareAction),
+    Layers(LayersAction),
+    Log(LogAction),
+    Text(TextAction),
+}
+
+/// On the Sweep screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SweepAction {
+    NextView,
+    Filter,
+    NextSort,
+    Sort(Sort),
+    Reverse,
+    NextGroup,
+    Group(Group),
+}
+
+/// On the Compare screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CompareAction {
+    NextPane,
+    PreviousPane,
+    NextX,
+    NextY,
+    NextQuantity,
+    NextSmoothing,
+    NextSize,
+    NextPublished,
+    ZoomIn,
+    ZoomOut,
+    ZoomAll,
+}
+
+/// On the Layers screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LayersAction {
+    /// The newest epoch, as it comes.
+    Live,
+    Beside,
+    NarrowerTrial,
+    WiderTrial,
+}
+
+/// On the Log screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogAction {
     NextLevel,
+    OneTrial,
+    OneWorker,
     Search,
-    TypeText(char),
-    EraseText,
-    ClearText,
-    AcceptText,
-    DropText,
+}
+
+/// Where text is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TextAction {
+    Type(char),
+    Erase,
+    Clear,
+    Accept,
+    Drop,
+    Previous,
+    Next,
 }

@@ -33,7 +33,14 @@ pub enum Event {
         /// The points, or one line on what went wrong.
         series: Result<Vec<v1::PointBatch>, String>,
     },
-    /// The answer to [`Effect::Send`]: one line either way.
+    /// The answer to [`Effect::FetchLayers`].
+    Layers {
+        /// Whose.
+        trial_id: String,
+        /// A report an epoch, or one line on what went wrong.
+        layers: Result<Vec<v1::LayerReport>, String>,
+    },
+    /// The answer to any other effect: one line either way.
     CommandDone(Result<String, String>),
     /// A key was pressed.
     Key(KeyEvent),
@@ -59,6 +66,28 @@ pub enum Effect {
     FetchSeries {
         /// Whose.
         trial_id: String,
+    },
+    /// Ask for the layers of a trial.
+    FetchLayers {
+        /// Whose.
+        trial_id: String,
+    },
+    /// Put text on the clipboard.
+    Copy {
+        /// The text.
+        text: String,
+    },
+    /// Write a file that is not there yet.
+    Write {
+        /// Its name, without a folder.
+        name: String,
+        /// What it holds.
+        content: String,
+    },
+    /// Write a picture of the screen to a file that is not there yet.
+    Picture {
+        /// Its name, without a folder.
+        name: String,
     },
     /// Send a command.
     Send {

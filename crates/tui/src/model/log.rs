@@ -43,11 +43,27 @@ pub(crate) struct Log {
     pub(crate) lines: VecDeque<LogEntry>,
     /// Lines dropped for want of room.
     pub(crate) dropped: u64,
+    end: u64,
 }
 
 impl Log {
+    /// Number of the first line that is here; lines are numbered as they come.
+    pub(crate) fn first(&self) -> u64 {
+        self.end - self.lines.len() as u64
+    }
+
+    /// Number of the next line to come.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
+    pub(crate) fn line(&self, number: u64) -> Option<&LogEntry> {
+        self.lines.get(usize::try_from(number.checked_sub(self.first())?).ok()?)
+    }
+
     pub(crate) fn push(&mut self, entry: LogEntry) {
         self.lines.push_back(entry);
+        self.end += 1;
         while self.lines.len() > CAPACITY {
             self.lines.pop_front();
             self.dropped += 1;
@@ -59,6 +75,8 @@ impl Log {
     pub(crate) fn rebase(&mut self, newest: Vec<LogEntry>) {
         if let Some(first) = newest.first() {
             self.lines.retain(|line| line.time_ms < first.time_ms);
+            // What stays is numbered anew: whoever counted lines counts again.
+            self.end += CAPACITY as u64 + self.lines.len() as u64;
         }
         newest.into_iter().for_each(|entry| self.push(entry));
     }

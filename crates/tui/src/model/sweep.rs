@@ -1,11 +1,17 @@
 //! A sweep as folded from the coordinator's updates, live or recorded.
 
+pub(crate) mod speeds;
+mod trials;
+
 use std::collections::HashMap;
 
 use bitsweep_proto::v1;
-use bitsweep_sweep::{Comparison, Progress, TrialName, TrialOutcome};
+use bitsweep_sweep::{Comparison, PairedTest, Progress, TrialName, TrialOutcome};
 use v1::watch_update::Update;
 
+pub(crate) use trials::Trials;
+
+use super::layers::{Collapsed, LayerHistory};
 use super::log::{Log, LogEntry};
 use super::series::TrialSeries;
 use super::trial::{Trial, TrialState};
@@ -40,11 +46,16 @@ pub(crate) struct Sweep {
     pub(crate) created_ms: i64,
     pub(crate) ended_ms: Option<i64>,
     /// In plan order.
-    pub(crate) trials: Vec<Trial>,
+    pub(crate) trials: Trials,
     pub(crate) workers: Vec<Worker>,
+    workers_by_id: HashMap<String, usize>,
     pub(crate) log: Log,
     /// Points of the trials that were looked at, by trial id.
     pub(crate) series: HashMap<String, TrialSeries>,
+    /// Layers of the trials that were looked at, by trial id.
+    pub(crate) layers: HashMap<String, LayerHistory>,
+    /// Trials with layers that do not compute any more, by trial id.
+    pub(crate) collapsed: HashMap<String, Collapsed>,
     /// Trials that this program cannot read: the coordinator is newer.
     pub(crate) unreadable: usize,
     /// Coordinator's clock minus ours.
@@ -73,22 +84,43 @@ impl Sweep {
             name: summary.name,
             created_ms: summary.created_ms,
             ended_ms: summary.ended_ms,
-            trials: Vec::with_capacity(snapshot.trials.len()),
-            workers: snapshot.workers.into_iter().map(Worker::read).collect(),
-            log: previous.map(|p| p.log).unwrap_or_default(),
+            trials: Trials::default(),
+            workers: Vec::new(),
+            workers_by_id: HashMap::new(),
+            log: Log::default(),
             // Points may have been missed: whoever looks at a trial fetches them again.
             series: HashMap::new(),
+            layers: HashMap::new(),
+            collapsed: HashMap::new(),
             unreadable: 0,
             clock_ahead_ms: snapshot.now_ms - now_ms,
         };
+        if let Some(previous) = previous {
+            sweep.log = previous.log;
+            sweep.collapsed = previous.collapsed;
+        }
         sweep.log.rebase(snapshot.log.into_iter().map(LogEntry::read).collect());
+        snapshot.workers.into_iter().map(Worker::read).for_each(|w| sweep.put_worker(w));
         for status in snapshot.trials {
             match Trial::read(status) {
-                Ok(trial) => sweep.trials.push(trial),
+                Ok(trial) => {
+                    sweep.trials.put(trial);
+                }
                 Err(_) => sweep.unreadable += 1,
             }
         }
+        sweep.trials.link_all();
         sweep
+    }
+
+    fn put_worker(&mut self, worker: Worker) {
+        match self.workers_by_id.get(&worker.id) {
+            Some(&at) => self.workers[at] = worker,
+            None => {
+                self.workers_by_id.insert(worker.id.clone(), self.workers.len());
+                self.workers.push(worker);
+            }
+        }
     }
 
     fn change(&mut self, update: Update) {
@@ -96,16 +128,18 @@ impl Sweep {
             Update::Snapshot(_) => {}
             Update::Trial(status) => {
                 let Ok(trial) = Trial::read(status) else { return };
-                match self.trials.iter_mut().find(|t| t.id == trial.id) {
-                    Some(known) => *known = trial,
-                    None => self.trials.push(trial),
+                let id = trial.id.as_str();
+                // An epoch more has layers that are not here yet.
+                if let Some(known) = self.layers.get_mut(id)
+                    && trial.epochs.last().is_some_and(|e| !known.has(e.epoch))
+                {
+                    known.outdated = true;
                 }
+                self.trials.put(trial);
             }
             Update::Progress(update) => {
-                let progress = update.progress.and_then(|p| Progress::try_from(p).ok());
-                let trial = self.trials.iter_mut().find(|t| t.id.as_str() == update.trial_id);
-                if let (Some(trial), Some(progress)) = (trial, progress) {
-                    trial.progress = Some(progress);
+                if let Some(progress) = update.progress.and_then(|p| Progress::try_from(p).ok()) {
+                    self.trials.progress(&update.trial_id, progress);
                 }
             }
             Update::Points(points) => {
@@ -113,13 +147,7 @@ impl Sweep {
                     series.add(points.series, points.truncated_after);
                 }
             }
-            Update::Worker(status) => {
-                let worker = Worker::read(status);
-                match self.workers.iter_mut().find(|w| w.id == worker.id) {
-                    Some(known) => *known = worker,
-                    None => self.workers.push(worker),
-                }
-            }
+            Update::Worker(status) => self.put_worker(Worker::read(status)),
             Update::Log(entry) => self.log.push(LogEntry::read(entry)),
             Update::Summary(summary) => {
                 self.state = SweepState::read(summary.state());
@@ -131,31 +159,53 @@ impl Sweep {
     }
 
     pub(crate) fn trial(&self, name: &TrialName) -> Option<&Trial> {
-        self.trials.iter().find(|t| t.spec.name == *name)
+        self.trials.index(name).map(|at| &self.trials[at])
     }
 
     /// Trials in any of these states.
     pub(crate) fn count(&self, states: &[TrialState]) -> usize {
-        self.trials.iter().filter(|t| states.contains(&t.state)).count()
+        self.trials.count(states)
+    }
+
+    pub(crate) fn worker(&self, id: &str) -> Option<&Worker> {
+        self.workers_by_id.get(id).map(|&at| &self.workers[at])
     }
 
     /// Whether a running trial's worker has not been heard from lately.
     pub(crate) fn is_silent(&self, trial: &Trial) -> bool {
-        let worker = trial
-            .newest_attempt()
-            .and_then(|attempt| self.workers.iter().find(|w| w.id == attempt.worker_id));
+        let worker = || trial.newest_attempt().and_then(|attempt| self.worker(&attempt.worker_id));
         trial.state == TrialState::Running
-            && worker.is_some_and(|w| w.liveness != Liveness::Connected)
+            && worker().is_some_and(|w| w.liveness != Liveness::Connected)
     }
 
     /// Images a second, all running trials together; those of silent workers do not count.
     pub(crate) fn images_per_second(&self) -> f64 {
-        let running = self.trials.iter().filter(|t| t.state == TrialState::Running);
-        running
-            .filter(|t| !self.is_silent(t))
-            .filter_map(|t| t.progress)
-            .map(|p| p.images_per_second)
-            .sum()
+        let heard = self.trials.running().filter(|t| !self.is_silent(t));
+        heard.filter_map(|t| t.progress).map(|p| p.images_per_second).sum()
+    }
+
+    /// The trial that the gap of `trial` refers to.
+    pub(crate) fn reference(&self, trial: &Trial) -> Option<&Trial> {
+        let at = self.trials.index(&trial.spec.name)?;
+        self.trials.reference(at).map(|at| &self.trials[at])
+    }
+
+    /// Points between the trial at `at` and its reference, and whether both are final.
+    pub(crate) fn gap_at(&self, at: usize) -> Option<(f64, bool)> {
+        let (own, other) = (&self.trials[at], &self.trials[self.trials.reference(at)?]);
+        let gap = bitsweep_sweep::gap(own.top1()?, other.top1()?);
+        Some((gap, own.result.is_some() && other.result.is_some()))
+    }
+
+    /// McNemar's test of a trial against its reference, where both finished on the same images.
+    pub(crate) fn paired_test(&self, trial: &Trial) -> Option<PairedTest> {
+        let reference = self.reference(trial)?;
+        let (own, other) = (trial.result.as_ref()?, reference.result.as_ref()?);
+        let fingerprint = |t: &Trial| t.provenance.as_ref().map(|p| p.data_fingerprint.clone());
+        if fingerprint(trial) != fingerprint(reference) {
+            return None;
+        }
+        PairedTest::new(&own.correct, &other.correct, self.validation_images(trial)?)
     }
 
     /// Network × bits with top-1 and gap.
@@ -174,8 +224,6 @@ impl Sweep {
 
     /// Validation images behind a top-1 of `trial`; `None` while no trial of its data has started.
     pub(crate) fn validation_images(&self, trial: &Trial) -> Option<u64> {
-        let of = |t: &Trial| t.provenance.as_ref().map(|p| p.validation_images);
-        of(trial)
-            .or_else(|| self.trials.iter().filter(|t| t.spec.data == trial.spec.data).find_map(of))
+        self.trials.images(&trial.spec.data).map(|(_, validation)| validation)
     }
 }

@@ -2,7 +2,7 @@
 
 use bitsweep_proto::{ConvertError, v1};
 use bitsweep_sweep::{
-    AttemptEnd, EpochSummary, FinalResult, Progress, Provenance, TrialId, TrialSpec,
+    Architecture, AttemptEnd, EpochSummary, FinalResult, Progress, Provenance, TrialId, TrialSpec,
 };
 
 /// Where a trial stands in its life.
@@ -21,6 +21,17 @@ pub(crate) enum TrialState {
 }
 
 impl TrialState {
+    /// In the order of their numbers.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Waiting,
+        Self::Ready,
+        Self::Running,
+        Self::Finished,
+        Self::Failed,
+        Self::Blocked,
+        Self::Cancelled,
+    ];
+
     /// Whether nothing more happens to it by itself.
     pub(crate) fn is_final(self) -> bool {
         !matches!(self, Self::Waiting | Self::Ready | Self::Running)
@@ -68,6 +79,33 @@ pub(crate) struct Attempt {
     pub(crate) from_step: u64,
 }
 
+/// What a network costs whoever uses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Size {
+    /// Of an image.
+    pub(crate) multiply_accumulates: u64,
+    /// Of an image: a multiply-accumulate of m by n bits counts m · n.
+    pub(crate) bit_operations: u64,
+    /// Of the stored model.
+    pub(crate) bytes: u64,
+}
+
+impl Size {
+    /// `None` where the network does not fit the images.
+    pub(crate) fn of(spec: &TrialSpec) -> Option<Self> {
+        let shape = Architecture::new(&spec.model, spec.data.resolution).ok()?;
+        let (weights, inputs) = (u64::from(spec.bits.weights), u64::from(spec.bits.activations));
+        let bits = |quantized| if quantized { weights * inputs } else { 32 * 32 };
+        let operations =
+            shape.layers.iter().map(|l| l.multiply_accumulates() * bits(l.quantized)).sum();
+        Some(Self {
+            multiply_accumulates: shape.multiply_accumulates(),
+            bit_operations: operations,
+            bytes: shape.model_bytes(spec.bits),
+        })
+    }
+}
+
 /// A trial.
 #[derive(Clone, Debug)]
 pub(crate) struct Trial {
@@ -83,6 +121,8 @@ pub(crate) struct Trial {
     pub(crate) parameters: u64,
     pub(crate) retry_at_ms: Option<i64>,
     pub(crate) checkpoint_step: Option<u64>,
+    /// Set when it joins a sweep.
+    pub(crate) size: Option<Size>,
 }
 
 impl Trial {
@@ -92,6 +132,12 @@ impl Trial {
             Some(result) => Some(result.top1),
             None => self.epochs.last().map(|e| e.top1),
         }
+    }
+
+    /// Percent: the best of its epochs, and the epoch.
+    pub(crate) fn best(&self) -> Option<(f64, u32)> {
+        let better = |a: &&EpochSummary, b: &&EpochSummary| a.top1.total_cmp(&b.top1);
+        self.epochs.iter().rev().max_by(better).map(|e| (e.top1, e.epoch))
     }
 
     /// The running attempt, or the newest that was.
@@ -142,6 +188,7 @@ impl Trial {
             parameters: status.parameters,
             retry_at_ms: status.retry_at_ms,
             checkpoint_step: status.checkpoint_step,
+            size: None,
         })
     }
 }

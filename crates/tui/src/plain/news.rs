@@ -102,7 +102,7 @@ fn finished(sweep: &Sweep, trial: &Trial) -> String {
     if let Some(top1) = trial.top1() {
         text += &format!("  top-1 {} %", percent(top1));
     }
-    if let Some((value, verdict)) = gap::of(sweep, &sweep.comparison(), trial) {
+    if let Some((value, verdict)) = gap::of(sweep, trial) {
         text += &format!("  {} {}", delta(value), verdict.symbol());
     }
     text

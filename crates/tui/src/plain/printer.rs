@@ -63,7 +63,7 @@ impl PlainPrinter {
             self.line(out, &format!("{now}  {}", opening(sweep)))?;
         }
         let names = sweep.trials.iter().map(|t| width(&name(sweep, t))).max().unwrap_or(0);
-        for trial in &sweep.trials {
+        for trial in sweep.trials.iter() {
             let printed = self.printed.entry(trial.id.as_str().to_owned()).or_default();
             for text in news(sweep, trial, printed) {
                 let name = name(sweep, trial);

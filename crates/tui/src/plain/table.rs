@@ -59,7 +59,7 @@ fn cell_text(sweep: &Sweep, trial: &Trial) -> String {
     let Some(top1) = trial.top1().filter(|_| trial.state == TrialState::Finished) else {
         return trial.state.word().to_owned();
     };
-    let gap = gap::of(sweep, &sweep.comparison(), trial);
+    let gap = gap::of(sweep, trial);
     let gap = gap.map(|(value, verdict)| format!("  {} {}", delta(value), verdict.symbol()));
     format!("{}{}", percent(top1), gap.unwrap_or_default())
 }

@@ -4,3 +4,4 @@ mod draw;
 mod facts;
 
 pub(crate) use draw::draw;
+pub(crate) use facts::export;

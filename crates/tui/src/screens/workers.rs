@@ -4,6 +4,7 @@ mod draw;
 mod table;
 
 pub(crate) use draw::draw;
+pub(crate) use table::export;
 
 use bitsweep_sweep::TrialName;
 
@@ -18,10 +19,12 @@ pub(crate) struct WorkersScreen {
 }
 
 impl WorkersScreen {
-    pub(crate) fn go(&mut self, direction: Direction, workers: usize) {
+    pub(crate) fn go(&mut self, direction: Direction, by: usize, workers: usize) {
         match direction {
-            Direction::Up => self.chosen = self.chosen.saturating_sub(1),
-            Direction::Down => self.chosen = (self.chosen + 1).min(workers.saturating_sub(1)),
+            Direction::Up => self.chosen = self.chosen.saturating_sub(by),
+            Direction::Down => {
+                self.chosen = self.chosen.saturating_add(by).min(workers.saturating_sub(1))
+            }
             Direction::Left | Direction::Right => {}
         }
     }

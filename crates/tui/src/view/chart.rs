@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use super::paint;
 use crate::theme;
-use crate::view_model::chart::{Chart, Curve, CurveStyle, ticks};
+use crate::view_model::chart::{Axis, Chart, Curve, CurveStyle};
 use crate::view_model::format::width;
 use crate::view_model::text::Tone;
 
@@ -31,47 +31,78 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, chart: &Chart) {
     let per_tick = if rows < HIGH { ROWS_PER_TICK.0 } else { ROWS_PER_TICK.1 };
     // Fewer than three labels give no scale.
     let most = rows.div_ceil(per_tick).max(rows.min(3));
-    let (values, decimals) = ticks(chart.y.0, chart.y.1, most, false);
-    let labels: Vec<String> = values.iter().map(|v| format!("{v:.decimals$}")).collect();
+    let labels = chart.y.labels(most);
     // The name of the x axis stands under the labels of the y axis.
-    let widest = labels.iter().map(|l| width(l)).max().unwrap_or(0);
-    let margin = widest.max(width(chart.x_name) - 1) as u16;
+    let widest = labels.iter().map(|(_, l)| width(l)).max().unwrap_or(0);
+    let margin = widest.max(width(&chart.x.name).saturating_sub(1)) as u16;
     let plot = Rect {
         x: area.x + margin + 2,
         y: area.y,
         width: area.width.saturating_sub(margin + 2),
         height: area.height - 1,
     };
-    let canvas = Canvas { plot, x: chart.x, y: chart.y };
+    if plot.width == 0 {
+        return;
+    }
+    let canvas = Canvas { plot, x: &chart.x, y: &chart.y };
     for row in 0..plot.height {
         let at = Rect { x: area.x + margin + 1, y: plot.y + row, width: 1, height: 1 };
         paint::text(buffer, at, "│", Tone::Dim);
     }
-    for (value, label) in values.iter().zip(&labels) {
+    for (value, label) in &labels {
         let y = plot.y + canvas.row(*value);
         let at = Rect { x: area.x, y, width: margin + 2, height: 1 };
         paint::text(buffer, at, &format!("{label:>w$} ┤", w = usize::from(margin)), Tone::Dim);
     }
-    x_axis(buffer, area, &canvas, chart);
-    if let Some((value, label)) = &chart.rule {
-        let line = Rect { y: plot.y + canvas.row(*value), height: 1, ..plot };
-        let dashes = usize::from(plot.width).saturating_sub(width(label) + 1);
-        paint::text(buffer, line, &"╌".repeat(dashes), Tone::Baseline);
-        let at = paint::columns(line, dashes as u16 + 1, line.width);
-        paint::text(buffer, at, label, Tone::Baseline);
+    x_axis(buffer, area, &canvas);
+    for rule in &chart.rules {
+        let line = Rect { y: plot.y + canvas.row(rule.y), height: 1, ..plot };
+        let dashes = usize::from(plot.width).saturating_sub(width(&rule.label) + 1);
+        let (line_at, label_at) =
+            if rule.left { (width(&rule.label) as u16 + 1, 0) } else { (0, dashes as u16 + 1) };
+        let dashed = paint::columns(line, line_at, dashes as u16);
+        paint::text(buffer, dashed, &"╌".repeat(dashes), rule.tone);
+        paint::text(buffer, paint::columns(line, label_at, line.width), &rule.label, rule.tone);
+    }
+    if let Some(x) = chart.crosshair {
+        for row in 0..plot.height {
+            let at = Rect { x: plot.x + canvas.column(x), y: plot.y + row, width: 1, height: 1 };
+            paint::text(buffer, at, "┊", Tone::Dim);
+        }
+    }
+    for bar in &chart.bars {
+        let (top, foot) = (canvas.row(bar.high), canvas.row(bar.low));
+        for row in top..=foot {
+            let symbol = match row {
+                _ if top == foot => break,
+                r if r == top => "┬",
+                r if r == foot => "┴",
+                _ => "│",
+            };
+            let at =
+                Rect { x: plot.x + canvas.column(bar.x), y: plot.y + row, width: 1, height: 1 };
+            paint::text(buffer, at, symbol, bar.tone);
+        }
     }
     chart.curves.iter().for_each(|curve| canvas.curve(buffer, curve));
+    for (x, y, words, tone) in &chart.words {
+        let (column, row) = (canvas.column(*x), canvas.row(*y));
+        let w = width(words) as u16;
+        // At the right of its point, or at the left where there is no room.
+        let left =
+            if column + 2 + w <= plot.width { column + 2 } else { column.saturating_sub(w + 1) };
+        let at = Rect { x: plot.x + left, y: plot.y + row, width: w, height: 1 };
+        paint::text(buffer, at, words, *tone);
+    }
 }
 
-fn x_axis(buffer: &mut Buffer, area: Rect, canvas: &Canvas, chart: &Chart) {
+fn x_axis(buffer: &mut Buffer, area: Rect, canvas: &Canvas<'_>) {
     let plot = canvas.plot;
     let y = area.y + area.height - 1;
     let most = (usize::from(plot.width) / COLUMNS_PER_TICK).max(1);
-    let (values, decimals) = ticks(chart.x.0, chart.x.1, most + 1, chart.x_whole);
-    paint::text(buffer, Rect { y, height: 1, ..area }, chart.x_name, Tone::Dim);
+    paint::text(buffer, Rect { y, height: 1, ..area }, &canvas.x.name, Tone::Dim);
     let end = plot.x + plot.width;
-    for value in values {
-        let label = format!("{value:.decimals$}");
+    for (value, label) in canvas.x.labels(most + 1) {
         let w = width(&label) as u16;
         let middle = plot.x + canvas.column(value);
         let left = middle.saturating_sub(w / 2).min(end.saturating_sub(w)).max(plot.x);
@@ -80,23 +111,23 @@ fn x_axis(buffer: &mut Buffer, area: Rect, canvas: &Canvas, chart: &Chart) {
 }
 
 /// A rectangle with coordinates.
-struct Canvas {
+struct Canvas<'a> {
     plot: Rect,
-    x: (f64, f64),
-    y: (f64, f64),
+    x: &'a Axis,
+    y: &'a Axis,
 }
 
-impl Canvas {
+impl Canvas<'_> {
     /// Dot column of `x`, from the left.
     fn dot_x(&self, x: f64) -> i32 {
         let dots = f64::from(self.plot.width) * 2.0 - 1.0;
-        ((x - self.x.0) / (self.x.1 - self.x.0) * dots).round().clamp(0.0, dots.max(0.0)) as i32
+        (self.x.fraction(x) * dots).round().clamp(0.0, dots.max(0.0)) as i32
     }
 
     /// Dot row of `y`, from the top.
     fn dot_y(&self, y: f64) -> i32 {
         let dots = f64::from(self.plot.height) * 4.0 - 1.0;
-        ((self.y.1 - y) / (self.y.1 - self.y.0) * dots).round().clamp(0.0, dots.max(0.0)) as i32
+        ((1.0 - self.y.fraction(y)) * dots).round().clamp(0.0, dots.max(0.0)) as i32
     }
 
     fn column(&self, x: f64) -> u16 {
@@ -110,14 +141,23 @@ impl Canvas {
     fn curve(&self, buffer: &mut Buffer, curve: &Curve) {
         let dots: Vec<(i32, i32)> =
             curve.points.iter().map(|(x, y)| (self.dot_x(*x), self.dot_y(*y))).collect();
-        if curve.style != CurveStyle::Scattered {
+        let sparse = matches!(curve.style, CurveStyle::Dotted(_));
+        if !matches!(curve.style, CurveStyle::Scattered | CurveStyle::Marks(_)) {
             for pair in dots.windows(2) {
-                segment(pair[0], pair[1], |x, y| self.dot(buffer, x, y, curve.tone));
+                let mut step = 0;
+                segment(pair[0], pair[1], |x, y| {
+                    if !sparse || step % 3 == 0 {
+                        self.dot(buffer, x, y, curve.tone);
+                    }
+                    step += 1;
+                });
             }
         }
         for (x, y) in dots {
             match curve.style {
-                CurveStyle::Marked => paint::text(buffer, self.cell(x, y), "•", curve.tone),
+                CurveStyle::Marked(mark) | CurveStyle::Dotted(mark) | CurveStyle::Marks(mark) => {
+                    paint::text(buffer, self.cell(x, y), mark, curve.tone);
+                }
                 CurveStyle::Scattered | CurveStyle::Line => self.dot(buffer, x, y, curve.tone),
             }
         }

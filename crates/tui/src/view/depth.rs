@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::style::Color;
 
-use crate::theme::ColourDepth;
+use crate::appearance::ColourDepth;
 
 /// Replaces colours that the terminal does not have by the nearest it has.
 pub(super) fn reduce(buffer: &mut Buffer, depth: ColourDepth) {

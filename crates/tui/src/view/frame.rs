@@ -4,11 +4,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::{ascii, depth, help, paint, question};
+use super::{ascii, depth, help, paint, palette, question};
+use crate::appearance::Appearance;
 use crate::keys::{self, Scope};
 use crate::model::{Link, Model, Overlay, Screen};
 use crate::screens;
-use crate::theme::Appearance;
 use crate::view_model::format::{clip, width};
 use crate::view_model::header::{Segment, Side, header};
 use crate::view_model::text::{Tone, piece};
@@ -29,6 +29,8 @@ pub fn draw(buffer: &mut Buffer, model: &Model, appearance: &Appearance) {
     } else {
         screen(buffer, area, model, appearance);
     }
+    let worn = appearance.themes.get(model.theme).or(appearance.themes.first());
+    worn.cloned().unwrap_or_default().dress(buffer);
     if !appearance.unicode {
         ascii::reduce(buffer);
     }
@@ -63,6 +65,8 @@ fn screen(buffer: &mut Buffer, area: Rect, model: &Model, appearance: &Appearanc
         (Some(sweep), Screen::Sweep) => {
             screens::sweep::draw(buffer, body, model, sweep, appearance)
         }
+        (Some(sweep), Screen::Compare) => screens::compare::draw(buffer, body, model, sweep),
+        (Some(sweep), Screen::Layers) => screens::layers::draw(buffer, body, model, sweep),
         (Some(sweep), Screen::Trial) => {
             screens::trial::draw(buffer, body, model, sweep, appearance)
         }
@@ -119,7 +123,7 @@ fn footer(buffer: &mut Buffer, area: Rect, model: &Model) {
         // The question lists its own keys.
         return;
     }
-    let scopes = keys::scopes(model.screen, model.overlay, model.log_screen.typing);
+    let scopes = keys::scopes(model.screen, model.overlay, model.is_typing());
     let named = keys::bindings(&scopes).filter(|b| !b.footer.is_empty());
     let segments = named.map(|binding| {
         let pieces = vec![
@@ -135,6 +139,7 @@ fn front(buffer: &mut Buffer, area: Rect, model: &Model) {
     match model.overlay {
         Overlay::None => {}
         Overlay::Help => help::draw(buffer, area, model),
+        Overlay::Palette => palette::draw(buffer, area, model),
         Overlay::ConfirmCancel => {
             let running = "What runs stops at its last checkpoint; R resumes it later.";
             question::question(buffer, area, "Cancel the sweep?", &[running], Scope::ConfirmCancel);

@@ -4,13 +4,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::question::panel;
-use crate::keys::{Scope, bindings};
-use crate::model::{Model, Screen};
+use crate::keys::{bindings, scopes};
+use crate::model::{Model, Overlay, Screen};
 use crate::view_model::format::{thousands, width};
 use crate::view_model::text::{Piece, Tone, piece};
 
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model) {
-    let shown: Vec<_> = bindings(&[Scope::On(model.screen), Scope::Everywhere]).collect();
+    let shown: Vec<_> = bindings(&scopes(model.screen, Overlay::None, false)).collect();
     let keys = shown.iter().map(|b| width(b.shown)).max().unwrap_or(0);
     let mut lines: Vec<Vec<Piece>> = Vec::new();
     for binding in shown {

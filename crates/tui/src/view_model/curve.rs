@@ -2,7 +2,7 @@
 
 use bitsweep_sweep::Metric;
 
-use super::chart::{Chart, Curve, CurveStyle, range};
+use super::chart::{Axis, Chart, Curve, CurveStyle, Rule, Unit, range};
 use super::format::percent;
 use super::text::Tone;
 use crate::model::sweep::Sweep;
@@ -19,53 +19,56 @@ pub(crate) fn top1(sweep: &Sweep, trial: &Trial) -> Chart {
     let tone = Tone::Network(trial.spec.model.network, trial.spec.bits);
     let points: Vec<(f64, f64)> =
         trial.epochs.iter().map(|e| (f64::from(e.epoch), e.top1)).collect();
-    let reference = trial.spec.reference.as_ref().and_then(|name| sweep.trial(name));
-    let rule = reference.and_then(|r| Some((r, r.top1()?)));
+    let rule = sweep.reference(trial).and_then(|r| Some((r, r.top1()?)));
     let values = points.iter().map(|p| p.1).chain(rule.map(|(_, v)| v));
     let (low, high) = range(values, 4.0).unwrap_or((0.0, 100.0));
-    let label = |(reference, value): (&Trial, f64)| {
-        (value, format!("{} bits {}", reference.spec.bits, percent(value).trim_start()))
+    let label = |(reference, y): (&Trial, f64)| Rule {
+        y,
+        label: format!("{} bits {}", reference.spec.bits, percent(y).trim_start()),
+        tone: Tone::Baseline,
+        left: false,
     };
     let first = points.first().map_or(0.0, |p| p.0).min(1.0);
+    let last = f64::from(trial.spec.train.epochs).max(first + 1.0);
     Chart {
-        x: (first, f64::from(trial.spec.train.epochs).max(first + 1.0)),
-        y: (low.max(0.0), high.min(100.0)),
-        rule: rule.map(label),
-        curves: vec![Curve { points, tone, style: CurveStyle::Marked }],
-        x_name: "epoch",
-        x_whole: true,
+        x: Axis::new((first, last), "epoch", Unit::Whole),
+        y: Axis::new((low.max(0.0), high.min(100.0)), "", Unit::Number),
+        rules: rule.map(label).into_iter().collect(),
+        curves: vec![Curve { points, tone, style: CurveStyle::Marked("•") }],
         empty: "no evaluation yet: the first point comes at the end of an epoch".to_owned(),
+        ..Chart::default()
     }
+}
+
+/// Training loss by step as measured, finite values only.
+pub(crate) fn step_loss(sweep: &Sweep, trial: &Trial) -> Vec<(f64, f64)> {
+    let series = sweep.series.get(trial.id.as_str()).and_then(|s| s.metrics.get(&Metric::StepLoss));
+    let points = series.into_iter().flat_map(|s| s.steps.iter().zip(&s.values));
+    points.map(|(&x, &y)| (x as f64, y)).filter(|p| p.1.is_finite()).collect()
 }
 
 /// Training loss by step: as measured, and smoothed on top.
 pub(crate) fn loss(sweep: &Sweep, trial: &Trial) -> Chart {
     let tone = Tone::Network(trial.spec.model.network, trial.spec.bits);
-    let series = sweep.series.get(trial.id.as_str()).and_then(|s| s.metrics.get(&Metric::StepLoss));
-    let raw: Vec<(f64, f64)> = series.map_or_else(Vec::new, |s| {
-        s.steps.iter().zip(&s.values).map(|(&x, &y)| (x as f64, y)).collect()
-    });
-    let raw: Vec<(f64, f64)> = raw.into_iter().filter(|p| p.1.is_finite()).collect();
+    let raw = step_loss(sweep, trial);
     let shown = averaged(&raw);
     let (low, high) = range(shown.iter().map(|p| p.1), 0.02).unwrap_or((0.0, 1.0));
     let newest = raw.last().map_or(1.0, |p| p.0);
     let total = trial.progress.map_or(newest, |p| p.total_steps as f64);
     Chart {
-        x: (0.0, total.max(newest).max(1.0)),
-        y: (low.max(0.0), high),
-        rule: None,
+        x: Axis::new((0.0, total.max(newest).max(1.0)), "step", Unit::Whole),
+        y: Axis::new((low.max(0.0), high), "", Unit::Number),
         curves: vec![
             Curve { points: shown.clone(), tone: Tone::Dim, style: CurveStyle::Scattered },
-            Curve { points: smoothed(&shown), tone, style: CurveStyle::Line },
+            Curve { points: smoothed(&shown, SMOOTHING), tone, style: CurveStyle::Line },
         ],
-        x_name: "step",
-        x_whole: true,
         empty: "no step yet".to_owned(),
+        ..Chart::default()
     }
 }
 
 /// Means of at most [`BUCKETS`] runs of points.
-fn averaged(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+pub(crate) fn averaged(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let run = points.len().div_ceil(BUCKETS).max(1);
     let mean = |run: &[(f64, f64)]| {
         let n = run.len() as f64;
@@ -74,9 +77,10 @@ fn averaged(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     points.chunks(run).map(mean).collect()
 }
 
-/// Means under a Gaussian window around each point: no lag, unlike a moving average.
-fn smoothed(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let deviation = (points.len() as f64 * SMOOTHING).max(1.0);
+/// Means under a Gaussian window around each point, whose standard deviation is `width` of all
+/// points: no lag, unlike a moving average.
+pub(crate) fn smoothed(points: &[(f64, f64)], width: f64) -> Vec<(f64, f64)> {
+    let deviation = (points.len() as f64 * width).max(1.0);
     let reach = (3.0 * deviation).ceil() as usize;
     let around = |at: usize| {
         let near = at.saturating_sub(reach)..(at + reach + 1).min(points.len());
@@ -96,10 +100,10 @@ mod tests {
     #[test]
     fn smoothing_keeps_a_constant_and_calms_a_spike() {
         let constant: Vec<(f64, f64)> = (0..50).map(|i| (f64::from(i), 2.0)).collect();
-        assert!(smoothed(&constant).iter().all(|p| (p.1 - 2.0).abs() < 1e-12));
+        assert!(smoothed(&constant, SMOOTHING).iter().all(|p| (p.1 - 2.0).abs() < 1e-12));
         let mut spike = constant.clone();
         spike[25].1 = 12.0;
-        let smooth = smoothed(&spike);
+        let smooth = smoothed(&spike, SMOOTHING);
         assert!(smooth[25].1 > 2.5 && smooth[25].1 < 8.0);
         let highest = smooth.iter().max_by(|a, b| a.1.total_cmp(&b.1)).expect("points");
         assert_eq!(highest.0, 25.0);

@@ -1,11 +1,11 @@
 //! When a sweep ends: its trials laid on the slots there are, longest chain first.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 
-use super::cost::Costs;
 use crate::model::sweep::Sweep;
-use crate::model::trial::{Trial, TrialState};
+use crate::model::sweep::speeds::remaining;
+use crate::model::trial::TrialState;
 use crate::model::worker::Worker;
 
 /// Work that is not done yet.
@@ -23,11 +23,13 @@ pub(crate) struct Task {
 /// List scheduling by longest remaining path. A task's `after` must come before it.
 pub(crate) fn makespan(tasks: &[Task], slots: usize) -> Option<f64> {
     let mut path: Vec<f64> = tasks.iter().map(|t| t.seconds).collect();
-    let mut children: Vec<Vec<usize>> = vec![Vec::new(); tasks.len()];
+    // Children of a task as a chain of siblings: the first of a parent, the next of a child.
+    let mut first: Vec<Option<usize>> = vec![None; tasks.len()];
+    let mut sibling: Vec<Option<usize>> = vec![None; tasks.len()];
     for (at, task) in tasks.iter().enumerate().rev() {
         if let Some(parent) = task.after {
             path[parent] = path[parent].max(tasks[parent].seconds + path[at]);
-            children[parent].push(at);
+            sibling[at] = first[parent].replace(at);
         }
     }
     let milliseconds = |seconds: f64| (seconds.max(0.0) * 1000.0) as u64;
@@ -48,34 +50,28 @@ pub(crate) fn makespan(tasks: &[Task], slots: usize) -> Option<f64> {
         }
         let Some(Reverse((end, at))) = ends.pop() else { break };
         now = end;
-        for &child in &children[at] {
-            if !tasks[child].running {
-                ready.push((milliseconds(path[child]), child));
+        let mut child = first[at];
+        while let Some(task) = child {
+            if !tasks[task].running {
+                ready.push((milliseconds(path[task]), task));
             }
+            child = sibling[task];
         }
     }
     ready.is_empty().then_some(now as f64 / 1000.0)
 }
 
-/// Seconds until `trial` ends, for a running one; `None` while unknown.
-pub(crate) fn trial_seconds(sweep: &Sweep, trial: &Trial) -> Option<f64> {
-    (trial.state == TrialState::Running).then(|| Costs::measure(sweep).remaining(trial)).flatten()
-}
-
 /// Seconds until nothing of `sweep` can run any more; `None` while a cost is unknown or no worker
 /// is there.
 pub(crate) fn sweep_seconds(sweep: &Sweep) -> Option<f64> {
-    let costs = Costs::measure(sweep);
-    let open: Vec<&Trial> = sweep.trials.iter().filter(|t| !t.state.is_final()).collect();
-    let mut place: HashMap<&str, usize> = HashMap::new();
-    let mut tasks = Vec::with_capacity(open.len());
-    for trial in open {
-        let parent = trial.spec.parent.as_ref();
-        let after = parent.and_then(|name| place.get(name.as_str()).copied());
-        place.insert(trial.spec.name.as_str(), tasks.len());
+    let trials = &sweep.trials;
+    let mut place: Vec<Option<usize>> = vec![None; trials.len()];
+    let mut tasks = Vec::new();
+    for (at, trial) in trials.iter().enumerate().filter(|(_, t)| !t.state.is_final()) {
+        place[at] = Some(tasks.len());
         tasks.push(Task {
-            after,
-            seconds: costs.remaining(trial)?,
+            after: trials.parent(at).and_then(|parent| place[parent]),
+            seconds: remaining(trials, trial)?,
             running: trial.state == TrialState::Running,
         });
     }

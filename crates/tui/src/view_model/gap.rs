@@ -1,7 +1,5 @@
 //! Whether a gap shows a difference.
 
-use bitsweep_sweep::Comparison;
-
 use super::mark::Verdict;
 use crate::model::sweep::Sweep;
 use crate::model::trial::Trial;
@@ -27,18 +25,28 @@ pub(crate) fn standard_error(top1: f64, reference: f64, images: u64) -> f64 {
 pub(crate) fn verdict(top1: f64, gap: f64, images: Option<u64>, is_final: bool) -> Verdict {
     let Some(images) = images.filter(|_| is_final) else { return Verdict::Early };
     let noise = Z_95 * standard_error(top1, top1 - gap, images);
+    sign(gap, gap.abs() >= noise && gap != 0.0)
+}
+
+/// The gap of a trial and what it says; `None` while there is none. Where both trials finished on the
+/// same images, McNemar's test says it, otherwise the two accuracies alone.
+pub(crate) fn of(sweep: &Sweep, trial: &Trial) -> Option<(f64, Verdict)> {
+    let at = sweep.trials.index(&trial.spec.name)?;
+    let ((gap, is_final), top1) = (sweep.gap_at(at)?, trial.top1()?);
+    let said = match sweep.paired_test(trial).filter(|_| is_final) {
+        Some(test) => sign(gap, test.differs()),
+        None => verdict(top1, gap, sweep.validation_images(trial), is_final),
+    };
+    Some((gap, said))
+}
+
+/// What a gap says once it is known whether it is a difference.
+pub(crate) fn sign(gap: f64, differs: bool) -> Verdict {
     match gap {
-        g if g.abs() < noise || g == 0.0 => Verdict::Within,
+        _ if !differs => Verdict::Within,
         g if g > 0.0 => Verdict::Better,
         _ => Verdict::Worse,
     }
-}
-
-/// The gap of a trial and what it says; `None` while there is none. `comparison` is that of `sweep`.
-pub(crate) fn of(sweep: &Sweep, comparison: &Comparison, trial: &Trial) -> Option<(f64, Verdict)> {
-    let cell = comparison.find(&trial.spec.name)?;
-    let (gap, top1) = (cell.gap?, cell.top1?);
-    Some((gap, verdict(top1, gap, sweep.validation_images(trial), cell.is_final)))
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use jiff::tz::TimeZone;
 
-use super::eta;
 use super::format::{clock, duration, images_per_second, thousands, width};
 use super::text::{Piece, Tone, piece};
 use crate::model::sweep::{Sweep, SweepState};
@@ -138,7 +137,7 @@ fn rates(sweep: &Sweep, model: &Model) -> Vec<Segment> {
     }
     let workers = sweep.workers.iter().filter(|w| w.liveness == Liveness::Connected).count();
     let plural = if workers == 1 { "" } else { "s" };
-    let left = match eta::sweep_seconds(sweep) {
+    let left = match model.seconds_left {
         Some(seconds) => format!("~{} left", duration(seconds)),
         None => "-- left".to_owned(),
     };

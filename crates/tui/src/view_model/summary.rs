@@ -2,20 +2,21 @@
 
 use bitsweep_sweep::AttemptEnd;
 
-use super::eta;
 use super::format::{duration, images_per_second, percent, points};
 use super::gap;
 use super::header::{Segment, Side};
 use super::mark::{Mark, Verdict};
+use super::published;
 use super::text::{Piece, Tone, piece};
 use crate::model::Model;
 use crate::model::sweep::Sweep;
+use crate::model::sweep::speeds::remaining;
 use crate::model::trial::{Trial, TrialState};
 
 /// The name of a trial for people: `resnet18 · 2 bits`.
 pub(crate) fn title(sweep: &Sweep, trial: &Trial) -> String {
     let spec = &trial.spec;
-    let seeds = sweep.trials.iter().any(|t| t.spec.seed != spec.seed);
+    let seeds = sweep.trials.has_seeds();
     let seed = if seeds { format!(" · seed {}", spec.seed) } else { String::new() };
     format!("{} · {} bits{seed}", spec.model.network, spec.bits)
 }
@@ -62,9 +63,22 @@ pub(crate) fn summary(model: &Model, sweep: &Sweep, trial: &Trial) -> Vec<Segmen
         let text = format!("{} %", percent(top1).trim_start());
         segments.push(left(19, vec![piece(text, Tone::Strong)]));
     }
-    if let Some((value, verdict)) = gap::of(sweep, &sweep.comparison(), trial) {
+    if let Some((value, verdict)) = gap::of(sweep, trial) {
         let text = format!("Δ {} {}", points(value).trim_start(), verdict.symbol());
         segments.push(left(18, vec![piece(text, verdict_tone(verdict))]));
+    }
+    if let Some((best, epoch)) = trial.best().filter(|(best, _)| Some(*best) > trial.top1()) {
+        let text = format!("best {} at {epoch}", percent(best).trim_start());
+        segments.push(left(13, vec![piece(text, Tone::Dim)]));
+    }
+    if let Some(figure) = published::of(trial) {
+        segments.push(left(15, vec![piece(published::short(figure), Tone::Published)]));
+    }
+    if let Some(collapsed) = sweep.collapsed.get(trial.id.as_str()).filter(|c| !c.layers.is_empty())
+    {
+        let plural = if collapsed.layers.len() == 1 { "" } else { "s" };
+        let text = format!("! {} layer{plural} collapsed", collapsed.layers.len());
+        segments.push(left(17, vec![piece(text, Tone::Attention)]));
     }
     match trial.state {
         TrialState::Running => {
@@ -76,7 +90,7 @@ pub(crate) fn summary(model: &Model, sweep: &Sweep, trial: &Trial) -> Vec<Segmen
                     segments.push(right(10, images_per_second(progress.images_per_second)));
                 }
             }
-            let seconds = eta::trial_seconds(sweep, trial).filter(|_| known);
+            let seconds = remaining(&sweep.trials, trial).filter(|_| known);
             let time = seconds.map_or_else(|| "--".to_owned(), duration);
             segments.push(right(16, format!("{time} left")));
         }

@@ -18,6 +18,14 @@ pub(crate) enum Tone {
     Bad,
     /// Keys, the selection's marker.
     Accent,
+    /// What somebody else measured.
+    Published,
+    /// Weights inside the learned interval, below it, above it.
+    Inside,
+    Pruned,
+    Clipped,
+    /// One of several compared trials, by its place among them.
+    Series(usize),
     /// A network at a width: one hue a network, one lightness a width.
     Network(Network, Bits),
 }

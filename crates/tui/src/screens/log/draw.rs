@@ -5,10 +5,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::lines;
+use crate::appearance::Appearance;
 use crate::model::Model;
-use crate::model::log::LogEntry;
 use crate::model::sweep::Sweep;
-use crate::theme::Appearance;
 use crate::view::paint;
 use crate::view_model::format::thousands;
 use crate::view_model::header::{Segment, Side};
@@ -24,8 +23,7 @@ pub(crate) fn draw(
 ) {
     let screen = &model.log_screen;
     let inside = paint::inset(area, 1);
-    let matching: Vec<&LogEntry> =
-        sweep.log.lines.iter().filter(|l| lines::passes(screen, l)).collect();
+    let matching = &screen.matching;
     let until = screen.until.unwrap_or(matching.len()).min(matching.len());
     let left =
         |priority, text: String, tone| Segment::new(priority, Side::Left, vec![piece(text, tone)]);
@@ -43,6 +41,11 @@ pub(crate) fn draw(
     } else if !screen.search.is_empty() {
         head.push(left(9, format!("/{}", screen.search), Tone::Strong));
     }
+    let only = |what: &str, name: &Option<String>| {
+        name.as_ref().map(|name| left(8, format!("{what} {name}"), Tone::Strong))
+    };
+    head.extend(only("only trial", &screen.trial));
+    head.extend(only("only worker", &screen.worker));
     if sweep.log.dropped > 0 {
         let text = format!("{} older lines dropped", thousands(sweep.log.dropped));
         head.push(right(3, text));
@@ -56,10 +59,10 @@ pub(crate) fn draw(
     paint::segments(buffer, paint::rows(inside, 0, 1), head);
     let body = paint::rows(inside, 1, inside.height);
     if matching.is_empty() {
-        let text = if screen.search.is_empty() {
-            "Nothing at this level yet; l shows others."
-        } else {
-            "No line has this text; esc ends the search."
+        let text = match (screen.search.is_empty(), screen.is_filtered()) {
+            (false, _) => "No line has this text; esc ends the search.",
+            (true, true) => "No line of that trial or worker yet; esc shows all.",
+            (true, false) => "Nothing at this level yet; l shows others.",
         };
         paint::text(buffer, paint::rows(body, 1, 1), text, Tone::Dim);
         return;
@@ -67,7 +70,8 @@ pub(crate) fn draw(
     let room = usize::from(body.height);
     // The first page is whole even when its last line is not the chosen one.
     let until = until.max(room.min(matching.len()));
-    for (at, entry) in matching[until.saturating_sub(room)..until].iter().enumerate() {
+    let shown = matching.range(until.saturating_sub(room)..until);
+    for (at, entry) in shown.filter_map(|n| sweep.log.line(*n)).enumerate() {
         if let Some(row) = paint::row(body, at as u16) {
             paint::pieces(buffer, row, &lines::long(entry, &appearance.zone, row.width.into()));
         }

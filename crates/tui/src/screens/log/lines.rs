@@ -4,8 +4,11 @@ use bitsweep_sweep::Level;
 use jiff::tz::TimeZone;
 
 use super::LogScreen;
+use crate::model::Model;
 use crate::model::log::LogEntry;
 use crate::model::sweep::Sweep;
+use crate::screens::sweep::order::contains;
+use crate::view_model::csv;
 use crate::view_model::format::{clip, clock, shorten, width};
 use crate::view_model::text::{Piece, Tone, piece};
 
@@ -15,12 +18,13 @@ const TRIAL_WIDTH: usize = 14;
 /// Columns from which both are shown.
 const BOTH_FROM: usize = 100;
 
-/// Whether a line passes the screen's filter.
-pub(crate) fn passes(screen: &LogScreen, entry: &LogEntry) -> bool {
-    let needle = screen.search.to_lowercase();
-    let has = |text: &str| text.to_lowercase().contains(&needle);
+/// Whether a line passes the screen's filter; `needle` is its search in lower case.
+pub(crate) fn passes(screen: &LogScreen, needle: &str, entry: &LogEntry) -> bool {
+    let has = |text: &str| contains(text, needle);
     entry.level >= screen.level
-        && (needle.is_empty() || has(&entry.message) || has(&entry.trial) || has(&entry.worker))
+        && screen.trial.as_ref().is_none_or(|t| *t == entry.trial)
+        && screen.worker.as_ref().is_none_or(|w| *w == entry.worker)
+        && (has(&entry.message) || has(&entry.trial) || has(&entry.worker))
 }
 
 /// The newest `count` lines that are more than noise, oldest first.
@@ -82,4 +86,15 @@ pub(crate) fn long(entry: &LogEntry, zone: &TimeZone, columns: usize) -> Vec<Pie
     let used: usize = pieces.iter().map(|(text, _)| width(text)).sum();
     pieces.push(piece(clip(&entry.message, columns.saturating_sub(used)), tone(entry.level)));
     pieces
+}
+
+/// The lines that pass the filter, as CSV.
+pub(crate) fn export(model: &Model, sweep: &Sweep) -> String {
+    let head = csv::line(&["unix_ms", "level", "worker", "trial", "message"]);
+    let matching = model.log_screen.matching.iter().filter_map(|n| sweep.log.line(*n));
+    let rows = matching.map(|entry| {
+        let (time, level) = (entry.time_ms.to_string(), word(entry.level).trim_end());
+        csv::line(&[&time, level, &entry.worker, &entry.trial, &entry.message])
+    });
+    std::iter::once(head).chain(rows).collect()
 }

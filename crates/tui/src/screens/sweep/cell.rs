@@ -1,13 +1,16 @@
 //! What one cell of the matrix says.
 
-use bitsweep_sweep::{AttemptEnd, Comparison};
+use bitsweep_sweep::{AttemptEnd, SeedMean};
 
+use super::order::is_collapsed;
+use crate::model::Model;
 use crate::model::sweep::Sweep;
+use crate::model::sweep::speeds::remaining;
 use crate::model::trial::{Trial, TrialState};
-use crate::view_model::cost::Costs;
 use crate::view_model::format::{duration, percent, points, short_duration};
 use crate::view_model::gap;
 use crate::view_model::mark::{Mark, Verdict};
+use crate::view_model::published;
 use crate::view_model::text::Tone;
 
 /// One cell, as text.
@@ -30,13 +33,17 @@ pub(crate) struct Cell {
     pub(crate) left: Option<String>,
     /// Top-1 by epoch.
     pub(crate) top1_by_epoch: Vec<f64>,
+    /// Under the numbers of a finished trial: what was published of it, or the spread over seeds.
+    pub(crate) beside: Option<(String, Tone)>,
+    /// Whether layers do not compute any more.
+    pub(crate) collapsed: bool,
+    pub(crate) marked: bool,
 }
 
 /// Context of a cell.
 pub(crate) struct Context<'a> {
+    pub(crate) model: &'a Model,
     pub(crate) sweep: &'a Sweep,
-    pub(crate) comparison: &'a Comparison,
-    pub(crate) costs: &'a Costs<'a>,
     /// Whether the link is down.
     pub(crate) stale: bool,
     pub(crate) server_now_ms: i64,
@@ -48,18 +55,14 @@ impl Context<'_> {
         let stale = self.sweep.is_silent(trial) || (running && self.stale);
         let (words, detail) = self.words(trial);
         let numbers = words.is_empty();
-        let tone = match trial.spec.reference {
-            None => Tone::Baseline,
-            Some(_) => Tone::Network(trial.spec.model.network, trial.spec.bits),
-        };
-        let left = || short_duration(self.costs.remaining(trial).filter(|_| !stale));
+        let left = || short_duration(remaining(&self.sweep.trials, trial).filter(|_| !stale));
         Cell {
-            tone,
+            tone: tone(trial),
             mark: Mark::of(trial, stale),
             selected,
             stale,
             top1: trial.top1().filter(|_| numbers).map(percent),
-            gap: gap::of(self.sweep, self.comparison, trial)
+            gap: gap::of(self.sweep, trial)
                 .filter(|_| numbers)
                 .map(|(gap, verdict)| (points(gap), verdict)),
             words,
@@ -67,6 +70,56 @@ impl Context<'_> {
             percent: trial.fraction().filter(|_| running).map(whole_percent),
             left: running.then(left),
             top1_by_epoch: trial.epochs.iter().map(|e| e.top1).collect(),
+            beside: published::of(trial).map(|f| (published::short(f), Tone::Published)),
+            collapsed: is_collapsed(self.sweep, trial),
+            marked: self.model.is_marked(trial),
+        }
+    }
+
+    /// The cell of several seeds together: means, and how far they spread.
+    pub(crate) fn together(&self, trials: &[usize], selected: bool) -> Cell {
+        let all = || trials.iter().map(|&at| &self.sweep.trials[at]);
+        let finished = || trials.iter().filter(|&&at| self.sweep.trials[at].result.is_some());
+        let top1 = SeedMean::new(finished().filter_map(|&at| self.sweep.trials[at].top1()));
+        let gap = SeedMean::new(finished().filter_map(|&at| Some(self.sweep.gap_at(at)?.0)));
+        let in_state = |state: TrialState| all().filter(|t| t.state == state).count();
+        let (done, failed) = (in_state(TrialState::Finished), in_state(TrialState::Failed));
+        let running = in_state(TrialState::Running);
+        let verdict = |g: SeedMean| match g.half_width {
+            Some(half) => gap::sign(g.mean, g.mean.abs() > half),
+            None => Verdict::Early,
+        };
+        let spread = top1.and_then(|m| m.half_width).map(|half| format!("±{half:.2} "));
+        let counts = format!("{}{done} of {}", spread.unwrap_or_default(), trials.len());
+        let first = all().next().map_or(Tone::Plain, |t| tone(t));
+        let words = match (top1, running) {
+            (Some(_), _) => Vec::new(),
+            (None, 0) if failed > 0 => vec!["failed".to_owned()],
+            (None, 0) => vec!["waiting".to_owned()],
+            (None, n) => vec![format!("{n} running"), "running".to_owned()],
+        };
+        Cell {
+            tone: first,
+            mark: match () {
+                () if failed > 0 => Mark::Failed,
+                () if done == trials.len() => Mark::Done,
+                () if running > 0 && self.stale => Mark::Stale,
+                () if running > 0 => Mark::Running,
+                () => Mark::Waiting,
+            },
+            selected,
+            stale: running > 0 && self.stale,
+            top1: top1.map(|m| percent(m.mean)),
+            gap: gap.map(|g| (points(g.mean), verdict(g))),
+            words,
+            detail: None,
+            percent: None,
+            left: None,
+            top1_by_epoch: Vec::new(),
+            beside: Some((counts, Tone::Dim)),
+            collapsed: !self.sweep.collapsed.is_empty()
+                && all().any(|t| is_collapsed(self.sweep, t)),
+            marked: !self.model.marked.is_empty() && all().any(|t| self.model.is_marked(t)),
         }
     }
 
@@ -112,6 +165,14 @@ impl Context<'_> {
             }
             TrialState::Cancelled => (one("cancelled"), None),
         }
+    }
+}
+
+/// The colour of a trial's number.
+fn tone(trial: &Trial) -> Tone {
+    match trial.spec.reference {
+        None => Tone::Baseline,
+        Some(_) => Tone::Network(trial.spec.model.network, trial.spec.bits),
     }
 }
 

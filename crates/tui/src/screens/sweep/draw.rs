@@ -6,11 +6,12 @@ use ratatui::style::{Modifier, Style};
 
 use super::cell::Cell;
 use super::columns::{Columns, Density, GUTTER, MARK_WIDTH, columns};
-use super::matrix::{Matrix, Row, matrix};
+use super::list;
+use super::matrix::{Row, matrix};
+use crate::appearance::Appearance;
 use crate::model::Model;
 use crate::model::sweep::Sweep;
 use crate::screens::log::lines;
-use crate::theme::Appearance;
 use crate::view::{chart, paint};
 use crate::view_model::curve;
 use crate::view_model::format::{PERCENT_WIDTH, SHORT_DURATION_WIDTH, clip, shorten, width};
@@ -41,13 +42,16 @@ pub(crate) fn draw(
     sweep: &Sweep,
     appearance: &Appearance,
 ) {
-    let Some(matrix) = matrix(model) else { return };
-    if matrix.rows.is_empty() {
+    if model.grid.rows.is_empty() {
         let text = "This sweep has no trials that can be shown.";
         paint::text(buffer, paint::inset(area, 2), text, Tone::Dim);
         return;
     }
-    let rows = u16::try_from(matrix.rows.len()).unwrap_or(u16::MAX);
+    if model.sweep_screen.is_list() {
+        list::draw(buffer, area, model, sweep, appearance);
+        return;
+    }
+    let rows = u16::try_from(model.grid.rows.len()).unwrap_or(u16::MAX);
     let room = area.height.saturating_sub(MATRIX_HEAD);
     let lower = LOWER_HEAD + CHART_LEAST;
     let pitch = match () {
@@ -57,19 +61,30 @@ pub(crate) fn draw(
     };
     // The chosen trial keeps its line whatever happens: a narrow matrix shows gaps alone.
     let height = rows.saturating_mul(pitch).min(room.saturating_sub(LOWER_HEAD)).max(1);
-    draw_matrix(buffer, paint::rows(area, 0, MATRIX_HEAD + height), &matrix, model, pitch);
+    draw_matrix(buffer, paint::rows(area, 0, MATRIX_HEAD + height), model, pitch);
     let below = paint::rows(area, MATRIX_HEAD + height, area.height);
     if below.height >= LOWER_HEAD {
         draw_lower(buffer, below, model, sweep, appearance);
     }
 }
 
-fn draw_matrix(buffer: &mut Buffer, area: Rect, matrix: &Matrix, model: &Model, pitch: u16) {
+/// Draws the matrix, `pitch` lines a row.
+pub(super) fn draw_matrix(buffer: &mut Buffer, area: Rect, model: &Model, pitch: u16) {
+    // Whole rows only; the chosen one is among them.
+    let body = area.height.saturating_sub(MATRIX_HEAD);
+    let lines = pitch.min(2);
+    let fit = usize::from((body + pitch - lines) / pitch).max(1);
+    let chosen = model.selected().zip(model.sweep.as_ref());
+    let chosen = chosen.and_then(|(t, sweep)| sweep.trials.index(&t.spec.name));
+    let (row, _) = chosen.and_then(|at| model.grid.place(at)).unwrap_or_default();
+    let (first, all) = ((row + 1).saturating_sub(fit), model.grid.rows.len());
+    let Some(matrix) = matrix(model, first..first + fit) else { return };
+    let matrix = &matrix;
     let inside = paint::inset(area, 1);
     let caption = clip(&matrix.caption, inside.width.into());
     paint::text(buffer, inside, &caption, Tone::Dim);
     let names = matrix.rows.iter().map(|r| width(&r.title)).max().unwrap_or(0).min(16) as u16;
-    let (row, column) = matrix.selected.unwrap_or_default();
+    let (_, column) = matrix.selected.unwrap_or_default();
     let room = inside.width.saturating_sub(names).into();
     let laid = columns(&matrix.compared, column, room, pitch > 1);
     let titles = paint::rows(inside, 1, 1);
@@ -90,17 +105,13 @@ fn draw_matrix(buffer: &mut Buffer, area: Rect, matrix: &Matrix, model: &Model, 
         let place = paint::columns(titles, 0, names);
         paint::text(buffer, place, &note, Tone::Attention);
     }
-    // Whole rows only; the chosen one is among them.
     let body = paint::rows(inside, MATRIX_HEAD, area.height);
-    let lines = pitch.min(2);
-    let fit = usize::from((body.height + pitch - lines) / pitch).max(1);
-    let first = (row + 1).saturating_sub(fit);
-    for (at, row) in matrix.rows.iter().skip(first).take(fit).enumerate() {
+    for (at, row) in matrix.rows.iter().enumerate() {
         let place = paint::rows(body, at as u16 * pitch, lines);
         draw_row(buffer, place, row, names, &laid, model);
     }
-    if matrix.rows.len() > fit {
-        let text = format!("rows {}–{} of {}", first + 1, first + fit, matrix.rows.len());
+    if all > fit {
+        let text = format!("rows {}–{} of {all}", first + 1, (first + fit).min(all));
         let left = inside.width.saturating_sub(width(&text) as u16);
         if usize::from(left) > width(&caption) {
             paint::text(buffer, paint::columns(inside, left, inside.width), &text, Tone::Dim);
@@ -129,9 +140,12 @@ fn draw_cell(buffer: &mut Buffer, area: Rect, cell: &Cell, density: Density, mod
     if cell.selected {
         paint::text(buffer, paint::columns(area, GUTTER as u16 - 1, 1), "▸", Tone::Accent);
     }
+    if cell.marked {
+        paint::text(buffer, paint::columns(area, 0, 1), "◆", Tone::Accent);
+    }
     let inside = paint::columns(area, GUTTER as u16, area.width);
-    let mut first =
-        vec![piece(cell.mark.symbol(model.now_ms), mark_tone(cell.mark)), piece(" ", Tone::Plain)];
+    let flag = if cell.collapsed { piece("!", Tone::Attention) } else { piece(" ", Tone::Plain) };
+    let mut first = vec![piece(cell.mark.symbol(model.now_ms), mark_tone(cell.mark)), flag];
     let room = usize::from(inside.width).saturating_sub(MARK_WIDTH);
     let words = cell.words.iter().find(|w| width(w) <= room).or(cell.words.last());
     if let Some(words) = words {
@@ -179,6 +193,16 @@ fn draw_second(buffer: &mut Buffer, area: Rect, cell: &Cell) {
         return;
     }
     let room = usize::from(area.width);
+    if let Some((text, tone)) = cell.beside.as_ref().filter(|_| cell.percent.is_none()) {
+        let text = clip(text, room);
+        paint::text(buffer, area, &text, *tone);
+        let left = width(&text) + 1;
+        if room >= left + SPARK_LEAST {
+            let place = paint::columns(area, left as u16, area.width);
+            paint::text(buffer, place, &spark(&cell.top1_by_epoch, room - left), cell.tone);
+        }
+        return;
+    }
     let percent = PERCENT_WIDTH;
     if let Some(text) = cell.percent.as_ref().filter(|_| room >= percent) {
         paint::text(buffer, area, &format!("{text:>percent$}"), Tone::Plain);
@@ -200,7 +224,8 @@ fn draw_second(buffer: &mut Buffer, area: Rect, cell: &Cell) {
     }
 }
 
-fn draw_lower(
+/// Draws the chosen trial's curve and the newest events.
+pub(super) fn draw_lower(
     buffer: &mut Buffer,
     area: Rect,
     model: &Model,

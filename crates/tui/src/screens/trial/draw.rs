@@ -4,10 +4,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::facts;
+use crate::appearance::Appearance;
 use crate::model::Model;
 use crate::model::sweep::Sweep;
 use crate::model::trial::Trial;
-use crate::theme::Appearance;
 use crate::view::{chart, paint};
 use crate::view_model::curve;
 use crate::view_model::format::clip;

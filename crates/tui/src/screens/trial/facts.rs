@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use crate::model::Model;
 use crate::model::sweep::Sweep;
 use crate::model::trial::{Attempt, Trial, TrialState};
+use crate::view_model::csv;
 use crate::view_model::format::{clip, clock, count, duration, shorten, thousands, width};
 use crate::view_model::header::{Segment, Side};
 use crate::view_model::mark::Mark;
@@ -157,4 +158,34 @@ pub(crate) fn attempt(
     let used: usize = pieces.iter().map(|(text, _)| width(text)).sum();
     pieces.push(piece(clip(&format!("  {said}"), columns.saturating_sub(used)), Tone::Dim));
     pieces
+}
+
+/// What every epoch came to, as CSV.
+pub(crate) fn export(trial: &Trial) -> String {
+    let head = csv::line(&[
+        "trial",
+        "epoch",
+        "step",
+        "train_loss",
+        "validation_loss",
+        "top1",
+        "top5",
+        "images_per_second",
+        "seconds",
+    ]);
+    let known = |value: Option<f64>| value.map_or_else(String::new, |v| v.to_string());
+    let rows = trial.epochs.iter().map(|e| {
+        csv::line(&[
+            trial.spec.name.as_str(),
+            &e.epoch.to_string(),
+            &e.step.to_string(),
+            &known(e.train_loss),
+            &e.validation_loss.to_string(),
+            &e.top1.to_string(),
+            &e.top5.to_string(),
+            &known(e.images_per_second),
+            &e.seconds.to_string(),
+        ])
+    });
+    std::iter::once(head).chain(rows).collect()
 }

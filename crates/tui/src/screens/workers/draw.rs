@@ -4,11 +4,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
-use super::table::{fitting, table, warnings};
+use super::table::{table, warnings};
 use crate::model::Model;
 use crate::model::sweep::Sweep;
 use crate::view::paint;
-use crate::view_model::format::{clip, shorten, width};
+use crate::view::table::{draw_cells, draw_titles};
+use crate::view_model::format::clip;
+use crate::view_model::table::fitting;
 use crate::view_model::text::Tone;
 
 /// Draws the screen.
@@ -28,50 +30,31 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, model: &Model, sweep: &Sweep
         }
         return;
     }
-    let table = table(model, sweep);
-    let columns = fitting(&table, usize::from(inside.width).saturating_sub(2));
-    let mut at = 2;
-    for (column, w) in &columns {
-        let column = &table.columns[*column];
-        let title = if column.right_aligned {
-            format!("{:>w$}", column.title)
-        } else {
-            column.title.to_owned()
-        };
-        paint::text(
-            buffer,
-            paint::columns(paint::rows(inside, 0, 1), at, *w as u16),
-            &title,
-            Tone::Dim,
-        );
-        at += (*w + 2) as u16;
-    }
     let warnings = warnings(model, sweep);
     let reserved = if warnings.is_empty() { 0 } else { warnings.len().min(3) as u16 + 1 };
     let body = paint::rows(inside, 1, inside.height.saturating_sub(1 + reserved));
     let fit = usize::from(body.height).max(1);
-    let chosen = model.workers_screen.chosen.min(table.rows.len() - 1);
+    let chosen = model.workers_screen.chosen.min(sweep.workers.len() - 1);
     let first = (chosen + 1).saturating_sub(fit);
-    for (line, (index, row)) in table.rows.iter().enumerate().skip(first).take(fit).enumerate() {
+    let table = table(model, sweep, first, fit);
+    let shown = fitting(&table.columns, usize::from(inside.width).saturating_sub(2));
+    let beside = |line: Rect| paint::columns(line, 2, line.width);
+    draw_titles(buffer, beside(paint::rows(inside, 0, 1)), &table.columns, &shown);
+    for (line, row) in table.rows.iter().enumerate() {
         let Some(place) = paint::row(body, line as u16) else { break };
-        if index == chosen {
+        if first + line == chosen {
             paint::text(buffer, place, "▸", Tone::Accent);
         }
-        let mut at = 2;
-        for (column, w) in &columns {
-            let spot = paint::columns(place, at, *w as u16);
-            let cell = shorten(&row.cells[*column], *w);
-            let pad = if table.columns[*column].right_aligned { w - width(&cell) } else { 0 };
-            let tone = if *column <= 1 { row.tone } else { Tone::Plain };
-            paint::text(buffer, paint::columns(spot, pad as u16, *w as u16), &cell, tone);
-            at += (*w + 2) as u16;
-        }
+        let cells = shown.iter().map(|&c| {
+            let tone = if c <= 1 { row.tone } else { Tone::Plain };
+            (c, (row.cells[c].clone(), tone))
+        });
+        draw_cells(buffer, beside(place), &table.columns, cells);
         if row.stale {
-            let numbers = paint::columns(place, 2, place.width);
-            paint::tint(buffer, numbers, Style::new().add_modifier(Modifier::DIM));
+            paint::tint(buffer, beside(place), Style::new().add_modifier(Modifier::DIM));
         }
     }
-    let used = (table.rows.len() - first).min(fit) as u16;
+    let used = table.rows.len() as u16;
     for (line, text) in warnings.iter().take(3).enumerate() {
         if let Some(row) = paint::row(inside, 2 + used + line as u16) {
             paint::text(buffer, row, &clip(text, row.width.into()), Tone::Attention);

@@ -3,19 +3,11 @@
 use crate::model::Model;
 use crate::model::sweep::Sweep;
 use crate::model::worker::{Liveness, Worker};
+use crate::view_model::csv;
 use crate::view_model::format::{age, bytes, thousands, width};
 use crate::view_model::summary::title;
+use crate::view_model::table::Column;
 use crate::view_model::text::Tone;
-
-/// A column.
-pub(crate) struct Column {
-    pub(crate) title: &'static str,
-    pub(crate) right_aligned: bool,
-    /// The lowest goes first.
-    pub(crate) priority: u8,
-    /// Widest content, at most this.
-    pub(crate) width: usize,
-}
 
 /// A row.
 pub(crate) struct Row {
@@ -45,9 +37,10 @@ const COLUMNS: [(&str, bool, u8, usize); 11] = [
     ("device", false, 1, 48),
 ];
 
-/// The table of `sweep`'s workers.
-pub(crate) fn table(model: &Model, sweep: &Sweep) -> Table {
-    let rows: Vec<Row> = sweep.workers.iter().map(|w| row(model, sweep, w)).collect();
+/// The table of `sweep`'s workers from the one at `first`, at most `rows` of them.
+pub(crate) fn table(model: &Model, sweep: &Sweep, first: usize, rows: usize) -> Table {
+    let workers = sweep.workers.iter().skip(first).take(rows);
+    let rows: Vec<Row> = workers.map(|w| row(model, sweep, w)).collect();
     let columns =
         COLUMNS.iter().enumerate().map(|(at, &(title, right_aligned, priority, most))| {
             let widest = rows.iter().map(|r| width(&r.cells[at])).max().unwrap_or(0);
@@ -70,11 +63,8 @@ fn row(model: &Model, sweep: &Sweep, worker: &Worker) -> Row {
     } else {
         worker.liveness.word()
     };
-    let running: Vec<_> = sweep
-        .trials
-        .iter()
-        .filter(|t| worker.running.iter().any(|id| id == t.id.as_str()))
-        .collect();
+    let trials = worker.running.iter().filter_map(|id| sweep.trials.index_of_id(id));
+    let running: Vec<_> = trials.map(|at| &sweep.trials[at]).collect();
     let rate: f64 = running.iter().filter_map(|t| t.progress).map(|p| p.images_per_second).sum();
     let names: Vec<String> = running.iter().map(|t| title(sweep, t)).collect();
     let unknown = || "--".to_owned();
@@ -107,19 +97,6 @@ fn row(model: &Model, sweep: &Sweep, worker: &Worker) -> Row {
     }
 }
 
-/// Which columns fit in `room` with two columns between them, and how wide they are.
-pub(crate) fn fitting(table: &Table, room: usize) -> Vec<(usize, usize)> {
-    let mut shown: Vec<usize> = (0..table.columns.len()).collect();
-    let total = |shown: &[usize]| -> usize {
-        shown.iter().map(|&c| table.columns[c].width + 2).sum::<usize>()
-    };
-    while total(&shown) > room + 2 && shown.len() > 2 {
-        let lowest = shown.iter().min_by_key(|&&c| table.columns[c].priority).copied();
-        shown.retain(|&c| Some(c) != lowest);
-    }
-    shown.iter().map(|&c| (c, table.columns[c].width)).collect()
-}
-
 /// What is to be known of workers that are not heard from, one line each.
 pub(crate) fn warnings(model: &Model, sweep: &Sweep) -> Vec<String> {
     let now_ms = model.server_now_ms(sweep);
@@ -138,4 +115,15 @@ pub(crate) fn warnings(model: &Model, sweep: &Sweep) -> Vec<String> {
         }
     };
     sweep.workers.iter().filter_map(warn).collect()
+}
+
+/// The workers, as CSV.
+pub(crate) fn export(model: &Model, sweep: &Sweep) -> String {
+    let all = table(model, sweep, 0, usize::MAX);
+    let titles: Vec<&str> = all.columns.iter().map(|c| c.title).collect();
+    let rows = all.rows.iter().map(|row| {
+        let cells: Vec<&str> = row.cells.iter().map(String::as_str).collect();
+        csv::line(&cells)
+    });
+    std::iter::once(csv::line(&titles)).chain(rows).collect()
 }

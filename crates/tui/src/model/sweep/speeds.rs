@@ -1,89 +1,108 @@
-//! What a trial costs in seconds, measured where it can be and scaled from its kin where not.
+//! What a trial costs in seconds, measured where it can be and scaled from its kin where not. Sums
+//! are kept, so that a measurement more costs the same however many trials there are.
 
-use bitsweep_sweep::{Architecture, Network};
+use std::collections::HashMap;
 
-use crate::model::sweep::Sweep;
+use bitsweep_sweep::Network;
+
+use super::Trials;
 use crate::model::trial::{Trial, TrialState};
 
-/// Seconds a training image takes, its share of evaluation included, as measured on one trial.
-struct Measured<'a> {
-    trial: &'a Trial,
-    network: Network,
-    is_full_precision: bool,
-    seconds_per_image: f64,
+/// A sum and how many went into it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mean {
+    sum: f64,
+    n: u32,
 }
 
-/// Measured speeds of a sweep.
-pub(crate) struct Costs<'a> {
-    sweep: &'a Sweep,
-    measured: Vec<Measured<'a>>,
-}
-
-impl<'a> Costs<'a> {
-    pub(crate) fn measure(sweep: &'a Sweep) -> Self {
-        let measured = sweep.trials.iter().filter_map(|trial| {
-            Some(Measured {
-                trial,
-                network: trial.spec.model.network,
-                is_full_precision: trial.spec.bits.is_full(),
-                seconds_per_image: seconds_per_image(trial, train_images(sweep, trial)?)?,
-            })
-        });
-        Self { sweep, measured: measured.collect() }
+impl Mean {
+    fn add(&mut self, value: f64) {
+        self.sum += value;
+        self.n += 1;
     }
 
-    /// Seconds until `trial` ends once it has a slot; `None` while unknown.
-    pub(crate) fn remaining(&self, trial: &Trial) -> Option<f64> {
-        if trial.state.is_final() {
-            return Some(0.0);
+    fn remove(&mut self, value: f64) {
+        self.n = self.n.saturating_sub(1);
+        // An empty sum is exactly nothing, whatever rounding left of it.
+        self.sum = if self.n == 0 { 0.0 } else { self.sum - value };
+    }
+
+    fn value(self) -> Option<f64> {
+        (self.n > 0).then(|| self.sum / f64::from(self.n))
+    }
+}
+
+/// Seconds a training image takes, its share of evaluation included, as measured.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Speeds {
+    /// By trial.
+    measured: Vec<Option<f64>>,
+    /// By network and whether it is full precision.
+    by_kind: HashMap<(Network, bool), Mean>,
+    by_network: HashMap<Network, Mean>,
+    /// Divided by the multiply-accumulates of an image.
+    by_work: Mean,
+}
+
+impl Speeds {
+    /// Takes in what the trial at `at` measured; `images` are those of an epoch.
+    pub(super) fn set(&mut self, at: usize, trial: &Trial, images: Option<u64>) {
+        if self.measured.len() <= at {
+            self.measured.resize(at + 1, None);
         }
-        let running = trial.state == TrialState::Running;
-        if let Some(seconds) = running.then(|| from_progress(trial)).flatten() {
-            return Some(seconds);
+        let network = trial.spec.model.network;
+        let kind = self.by_kind.entry((network, trial.spec.bits.is_full())).or_default();
+        let of_network = self.by_network.entry(network).or_default();
+        let work = trial.size.map(|s| s.multiply_accumulates as f64).filter(|w| *w > 0.0);
+        if let Some(before) = self.measured[at] {
+            kind.remove(before);
+            of_network.remove(before);
+            work.into_iter().for_each(|w| self.by_work.remove(before / w));
         }
-        let images = train_images(self.sweep, trial)? as f64;
-        let epochs = f64::from(trial.spec.train.epochs);
-        let steps = (images / f64::from(trial.spec.train.batch_size.max(1))).ceil() * epochs;
-        let done = trial.checkpoint_step.unwrap_or(0) as f64 / steps.max(1.0);
-        Some(self.seconds_per_image(trial)? * images * epochs * (1.0 - done.clamp(0.0, 1.0)))
+        let now = images.and_then(|images| seconds_per_image(trial, images));
+        if let Some(now) = now {
+            kind.add(now);
+            of_network.add(now);
+            work.into_iter().for_each(|w| self.by_work.add(now / w));
+        }
+        self.measured[at] = now;
     }
 
     /// From the nearest kin: network and kind of precision, then network, then any trial by the
     /// multiply-accumulates of an image.
     fn seconds_per_image(&self, trial: &Trial) -> Option<f64> {
         let network = trial.spec.model.network;
-        let full = trial.spec.bits.is_full();
-        let kin = |same: &dyn Fn(&Measured<'_>) -> bool| {
-            mean(self.measured.iter().filter(|m| same(m)).map(|m| m.seconds_per_image))
-        };
-        kin(&|m| m.network == network && m.is_full_precision == full)
-            .or_else(|| kin(&|m| m.network == network))
-            .or_else(|| {
-                let own = multiply_accumulates(trial)?;
-                let ratios = self.measured.iter().filter_map(|m| {
-                    multiply_accumulates(m.trial).map(|macs| m.seconds_per_image / macs)
-                });
-                Some(mean(ratios)? * own)
-            })
+        let kind = self.by_kind.get(&(network, trial.spec.bits.is_full()));
+        let mean = |mean: Option<&Mean>| mean.copied().and_then(Mean::value);
+        mean(kind).or_else(|| mean(self.by_network.get(&network))).or_else(|| {
+            Some(self.by_work.value()? * trial.size?.multiply_accumulates as f64)
+                .filter(|seconds| *seconds > 0.0)
+        })
     }
 }
 
-/// Training images of an epoch, as provenance or specification tells.
-fn train_images(sweep: &Sweep, trial: &Trial) -> Option<u64> {
-    let of = |t: &Trial| t.provenance.as_ref().map(|p| p.train_images);
-    of(trial)
-        .or(trial.spec.data.train_images.map(u64::from))
-        .or_else(|| sweep.trials.iter().filter(|t| t.spec.data == trial.spec.data).find_map(of))
-}
-
-fn multiply_accumulates(trial: &Trial) -> Option<f64> {
-    let shape = Architecture::new(&trial.spec.model, trial.spec.data.resolution).ok()?;
-    Some(shape.multiply_accumulates() as f64).filter(|macs| *macs > 0.0)
+/// Seconds until `trial` ends once it has a slot; `None` while unknown.
+pub(crate) fn remaining(trials: &Trials, trial: &Trial) -> Option<f64> {
+    if trial.state.is_final() {
+        return Some(0.0);
+    }
+    let running = trial.state == TrialState::Running;
+    if let Some(seconds) = running.then(|| from_progress(trial)).flatten() {
+        return Some(seconds);
+    }
+    let known = trials.images(&trial.spec.data).map(|(train, _)| train);
+    let images = known.or(trial.spec.data.train_images.map(u64::from))? as f64;
+    let epochs = f64::from(trial.spec.train.epochs);
+    let steps = (images / f64::from(trial.spec.train.batch_size.max(1))).ceil() * epochs;
+    let done = trial.checkpoint_step.unwrap_or(0) as f64 / steps.max(1.0);
+    let each = trials.speeds().seconds_per_image(trial)?;
+    Some(each * images * epochs * (1.0 - done.clamp(0.0, 1.0)))
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let (sum, n) = values.fold((0.0, 0u32), |(sum, n), v| (sum + v, n + 1));
-    (n > 0).then(|| sum / f64::from(n))
+    let mut mean = Mean::default();
+    values.for_each(|v| mean.add(v));
+    mean.value()
 }
 
 fn seconds_per_image(trial: &Trial, images: u64) -> Option<f64> {
@@ -127,7 +146,8 @@ fn from_progress(trial: &Trial) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::fixture;
-    use crate::view_model::eta::{sweep_seconds, trial_seconds};
+    use crate::model::sweep::Sweep;
+    use crate::view_model::eta::sweep_seconds;
 
     fn sweep(snapshot: bitsweep_proto::v1::SweepSnapshot) -> Sweep {
         fixture::model(snapshot).sweep.expect("a snapshot came")
@@ -144,22 +164,19 @@ mod tests {
         // 120 of 316 steps of 128 images at 640 a second, and evaluations after epochs 3 and 4.
         // An epoch took 10,000 / 640 + 1.5 s, of which 79 · 128 / 640 s were steps.
         let evaluation = 10_000.0 / 640.0 + 1.5 - 79.0 * 128.0 / 640.0;
-        close(trial_seconds(&sweep, &sweep.trials[3]), 120.0 * 128.0 / 640.0 + 2.0 * evaluation);
-        assert_eq!(trial_seconds(&sweep, &sweep.trials[7]), None);
+        close(remaining(&sweep.trials, &sweep.trials[3]), 120.0 * 128.0 / 640.0 + 2.0 * evaluation);
     }
 
     #[test]
     fn a_trial_to_come_costs_what_its_network_cost() {
         let sweep = sweep(fixture::running());
-        let costs = Costs::measure(&sweep);
-        close(costs.remaining(&sweep.trials[7]), 4.0 * (10_000.0 / 310.0 + 1.5));
+        close(remaining(&sweep.trials, &sweep.trials[7]), 4.0 * (10_000.0 / 310.0 + 1.5));
     }
 
     #[test]
     fn a_resumed_trial_costs_only_what_is_left() {
         let sweep = sweep(fixture::failed());
-        let costs = Costs::measure(&sweep);
-        close(costs.remaining(&sweep.trials[3]), 2.0 * (10_000.0 / 640.0 + 1.5));
+        close(remaining(&sweep.trials, &sweep.trials[3]), 2.0 * (10_000.0 / 640.0 + 1.5));
     }
 
     #[test]
@@ -169,15 +186,14 @@ mod tests {
             *trial = fixture::trial(2, 0).ready();
         }
         let sweep = sweep(snapshot);
-        let seconds = Costs::measure(&sweep).remaining(&sweep.trials[8]).expect("known");
+        let seconds = remaining(&sweep.trials, &sweep.trials[8]).expect("known");
         assert!(seconds > 0.5 && seconds < 500.0, "{seconds}");
     }
 
     #[test]
     fn the_end_of_a_sweep_is_its_longest_chain_on_the_slots_there_are() {
         let sweep = sweep(fixture::running());
-        let costs = Costs::measure(&sweep);
-        let left = |at: usize| costs.remaining(&sweep.trials[at]).expect("known");
+        let left = |at: usize| remaining(&sweep.trials, &sweep.trials[at]).expect("known");
         // gpu02 ends resnet18/2 and takes alexnet/3 then alexnet/2; gpu03 works on resnet34.
         let chains = [left(3) + left(10) + left(11), left(6) + left(7)];
         close(sweep_seconds(&sweep), chains[0].max(chains[1]));
