@@ -260,5 +260,5 @@ fn retry(mut section: Section<'_>) -> Result<RetrySettings, FileError> {
         .take("backoff-seconds")
         .map_or(Ok(5.0), |entry| entry.number(limit::BACKOFF_SECONDS))?;
     section.finish()?;
-    Ok(RetrySettings { attempts: attempts, backoff_seconds })
+    Ok(RetrySettings { attempts, backoff_seconds })
 }
