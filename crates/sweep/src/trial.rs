@@ -154,7 +154,8 @@ pub struct TrialSpec {
     pub initial_weights: Option<String>,
     /// The images: those it is evaluated on and, unless `training_data` says otherwise, trained on.
     pub data: DataSpec,
-    /// Other images to train on, whose labels need not be the network's; their validation images are not used.
+    /// Other images to train on and to calibrate with, whose labels need not be the network's; their validation
+    /// images are not used. They are normalized as those of `data` are, because the network expects that.
     #[serde(default)]
     pub training_data: Option<DataSpec>,
     /// The training.

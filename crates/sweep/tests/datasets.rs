@@ -100,6 +100,7 @@ fn quantized_trials_are_trained_on_the_other_images_and_all_evaluated_on_the_fir
         train_images: Some(5000),
         flip: true,
         random_resized_crop: Some([0.5, 1.0]),
+        validation_resize: Some(256),
         normalization: Normalization::ImageNet,
         ..DataSpec::default()
     };
@@ -193,7 +194,6 @@ fn each_bad_value_is_refused_with_its_line() {
         elsewhere("name = \"fashion-mnist\"\nresolution = 224", "loss = \"distillation\""),
         distilled("resolution = 128"),
         distilled("validation-images = 500"),
-        distilled("validation-resize = 256"),
         distilled("normalization = \"imagenet\""),
         distilled("").replacen("[32, 4, 2]", "[32]", 1),
         init("resnet34 = \"r.pth\""),

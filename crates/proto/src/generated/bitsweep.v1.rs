@@ -43,7 +43,8 @@ pub struct DataSpec {
     /// Random changes of the colours of training images. Absent: none.
     #[prost(message, optional, tag = "9")]
     pub color_jitter: ::core::option::Option<ColorJitter>,
-    /// Shorter side that validation images are resized to before a centre crop of the resolution. Absent: not resized.
+    /// Shorter side that images nothing random happens to (validation, calibration) are resized to before a centre crop
+    /// of the resolution. Absent: not resized.
     #[prost(uint32, optional, tag = "10")]
     pub validation_resize: ::core::option::Option<u32>,
     #[prost(enumeration = "Normalization", tag = "11")]
@@ -231,8 +232,8 @@ pub struct TrialSpec {
     /// Absent: random initial values.
     #[prost(string, optional, tag = "11")]
     pub initial_weights: ::core::option::Option<::prost::alloc::string::String>,
-    /// Other images to train on, whose labels need not be the network's; their validation images are not used.
-    /// Absent: those of data.
+    /// Other images to train on and to calibrate with, whose labels need not be the network's; their validation images
+    /// are not used. They are normalized as those of data are. Absent: those of data.
     #[prost(message, optional, tag = "12")]
     pub training_data: ::core::option::Option<DataSpec>,
 }

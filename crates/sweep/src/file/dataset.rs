@@ -78,7 +78,6 @@ pub(super) fn read(
     if evaluated.is_some() {
         let unused = "only the images of [dataset] are evaluated on; remove it";
         section.refuse("validation-images", unused)?;
-        section.refuse("validation-resize", unused)?;
         let shared = "the network expects images normalized as those of [dataset]; remove it";
         section.refuse("normalization", shared)?;
     }
@@ -122,12 +121,10 @@ pub(super) fn read(
     };
     let color_jitter =
         section.take("color-jitter").map(|entry| color_jitter(&entry, channels)).transpose()?;
-    let (validation_resize, normalization) = match evaluated {
-        Some(dataset) => (None, dataset.normalization),
-        None => (
-            validation_resize(&mut section, resolution, imagenet_like)?,
-            normalization(&mut section, channels, imagenet_like)?,
-        ),
+    let validation_resize = validation_resize(&mut section, resolution, imagenet_like)?;
+    let normalization = match evaluated {
+        Some(dataset) => dataset.normalization,
+        None => normalization(&mut section, channels, imagenet_like)?,
     };
     let corrupt_images = corrupt_images(&mut section, kind)?;
     let mark = section.mark();

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Normalization {
-    /// By mean and deviation of the data set's own training images.
+    /// By mean and deviation of the training images of [`crate::TrialSpec::data`], whichever images are trained on.
     #[default]
     Dataset,
     /// By ImageNet's mean (0.485, 0.456, 0.406) and deviation (0.229, 0.224, 0.225).
@@ -47,8 +47,8 @@ pub struct DataSpec {
     pub random_resized_crop: Option<[f64; 2]>,
     /// Largest relative change of brightness, contrast, saturation and hue of training images.
     pub color_jitter: Option<[f64; 4]>,
-    /// Shorter side that validation images are resized to before a centre crop of the resolution;
-    /// `None`: not resized.
+    /// Shorter side that images nothing random happens to, those of validation and of calibration, are resized to
+    /// before a centre crop of the resolution; `None`: not resized.
     pub validation_resize: Option<u32>,
     /// How pixels are normalized.
     pub normalization: Normalization,
