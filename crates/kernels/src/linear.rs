@@ -16,8 +16,11 @@ use crate::product::{STRIP, Strip};
 use crate::scratch::Scratch;
 use crate::tasks::each;
 
-/// Rows of weights packed at a time: with two vectors of columns, as much as the nearest cache holds.
+/// Rows of weights packed at a time.
 const ROWS: usize = 256;
+
+/// Panels of weights packed at a time, so that rows are read in longer runs.
+const BLOCK: usize = 4;
 
 /// Strips of inputs whose weight gradients are written together.
 const TOGETHER: usize = 4;
@@ -207,7 +210,7 @@ impl Multiplication {
         let tasks = rayon::current_num_threads().min(panels);
         each(tasks, |index| {
             let panels = part(panels, tasks, index);
-            let mut block = Scratch::new(ROWS * width);
+            let mut block = Scratch::new(BLOCK * ROWS * width);
             let block = block.start();
             dispatch_channels(self.to, Panels { of: self, panels, input: packed, block, to });
         });
@@ -232,7 +235,8 @@ impl Multiplication {
         packed
     }
 
-    /// Copies some rows of a panel of weights, `[row][column]`, zeros filling up the last panel.
+    /// Copies some rows and columns of the weights, `[panel][row][column]`, zeros filling up the last
+    /// panel.
     ///
     /// # Safety
     /// `block` needs room for them.
@@ -245,10 +249,11 @@ impl Multiplication {
         block: *mut f32,
     ) {
         let (count, filled) = (rows.len(), columns.len());
-        // SAFETY: `block` has room for `count` rows of `width`; weights are whole.
+        let panels = filled.div_ceil(width);
+        // SAFETY: `block` has room for `panels` of `count` rows of `width`; weights are whole.
         unsafe {
-            if filled < width {
-                block.write_bytes(0, count * width);
+            if filled < panels * width {
+                block.add((panels - 1) * count * width).write_bytes(0, count * width);
             }
             if self.reversed {
                 /// Rows turned round at once, so that reads stay within cache lines.
@@ -258,7 +263,8 @@ impl Multiplication {
                     for column in 0..filled {
                         let from = (columns.start + column) * self.from + rows.start + first;
                         let from = self.weights.at(from as isize);
-                        let to = block.add(first * width + column);
+                        let to = column / width * count * width + column % width;
+                        let to = block.add(first * width + to);
                         if turned == TURNED {
                             for row in 0..TURNED {
                                 to.add(row * width).write(*from.add(row));
@@ -272,9 +278,13 @@ impl Multiplication {
                 }
             } else {
                 for row in 0..count {
-                    let from = (rows.start + row) * self.to + columns.start;
-                    let from = self.weights.at(from as isize);
-                    block.add(row * width).copy_from_nonoverlapping(from, filled);
+                    for panel in 0..panels {
+                        let column = panel * width;
+                        let from = (rows.start + row) * self.to + columns.start + column;
+                        let from = self.weights.at(from as isize);
+                        let to = block.add((panel * count + row) * width);
+                        to.copy_from_nonoverlapping(from, width.min(filled - column));
+                    }
                 }
             }
         }
@@ -298,26 +308,30 @@ impl WithSimd for Panels<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { of, panels, input, block, to } = self;
         let width = 2 * S::F32_LANES;
-        for panel in panels {
-            let columns = panel * width..((panel + 1) * width).min(of.to);
+        for first_panel in panels.clone().step_by(BLOCK) {
+            let panels = first_panel..(first_panel + BLOCK).min(panels.end);
             for first in (0..of.from).step_by(ROWS) {
                 let rows = first..(first + ROWS).min(of.from);
-                // SAFETY: there is room for `ROWS` rows of `width`.
+                let columns = panels.start * width..(panels.end * width).min(of.to);
+                // SAFETY: there is room for `BLOCK` panels of `ROWS` rows of `width`.
                 unsafe { of.pack_weights(rows.clone(), columns.clone(), width, block) };
-                for strip in 0..of.batch.div_ceil(STRIP) {
-                    let strip = Strip {
-                        left: input.at((strip * of.from + first) * STRIP),
-                        left_step: STRIP,
-                        right: block,
-                        vectors: 2,
-                        count: rows.len(),
-                        to: to.at(strip * STRIP * of.to + columns.start),
-                        to_step: of.to,
-                        rows: STRIP.min(of.batch - strip * STRIP),
-                        columns: columns.len(),
-                        add: first > 0,
-                    };
-                    strip.with_simd(simd);
+                for panel in panels.clone() {
+                    let columns = panel * width..((panel + 1) * width).min(of.to);
+                    for strip in 0..of.batch.div_ceil(STRIP) {
+                        let strip = Strip {
+                            left: input.at((strip * of.from + first) * STRIP),
+                            left_step: STRIP,
+                            right: block.wrapping_add((panel - panels.start) * rows.len() * width),
+                            vectors: 2,
+                            count: rows.len(),
+                            to: to.at(strip * STRIP * of.to + columns.start),
+                            to_step: of.to,
+                            rows: STRIP.min(of.batch - strip * STRIP),
+                            columns: columns.len(),
+                            add: first > 0,
+                        };
+                        strip.with_simd(simd);
+                    }
                 }
             }
         }

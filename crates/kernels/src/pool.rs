@@ -1,8 +1,10 @@
 //! Pooling of NHWC images: maximum over windows, mean over whole images.
 
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::blocks::same_length;
+use crate::dispatch::dispatch;
 
 /// Sizes of a max-pooling layer. Windows are square.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,30 +81,57 @@ pub fn max_pool(shape: &MaxPoolShape, input: &[f32], output: &mut [f32], indices
     if output.is_empty() {
         return;
     }
-    let channels = shape.channels;
-    output
-        .par_chunks_mut(height * width * channels)
-        .zip(indices.par_chunks_mut(height * width * channels))
-        .zip(input.par_chunks(shape.height * shape.width * channels))
-        .for_each(|((output, indices), input)| {
-            let pixels = output.chunks_mut(channels).zip(indices.chunks_mut(channels));
-            for (pixel, (best, index)) in pixels.enumerate() {
-                let rows = window(pixel / width, shape.height, shape);
-                let columns = window(pixel % width, shape.width, shape);
-                let mut first = true;
-                for place in rows.flat_map(|y| columns.clone().map(move |x| y * shape.width + x)) {
+    let line = width * shape.channels;
+    output.par_chunks_mut(line).zip(indices.par_chunks_mut(line)).enumerate().for_each(
+        |(line, (output, indices))| {
+            let (image, y) = (line / height, line % height);
+            let size = shape.height * shape.width * shape.channels;
+            let input = &input[image * size..(image + 1) * size];
+            dispatch(MaxPoolLine { shape, y, input, output, indices });
+        },
+    );
+}
+
+/// A row of output pixels.
+struct MaxPoolLine<'a> {
+    shape: &'a MaxPoolShape,
+    y: usize,
+    /// The image.
+    input: &'a [f32],
+    output: &'a mut [f32],
+    indices: &'a mut [u32],
+}
+
+impl WithSimd for MaxPoolLine<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { shape, y, input, output, indices } = self;
+        let channels = shape.channels;
+        let rows = window(y, shape.height, shape);
+        let pixels = output.chunks_exact_mut(channels).zip(indices.chunks_exact_mut(channels));
+        for (x, (best, index)) in pixels.enumerate() {
+            let columns = window(x, shape.width, shape);
+            let first = rows.start * shape.width + columns.start;
+            best.copy_from_slice(&input[first * channels..(first + 1) * channels]);
+            index.fill(first as u32);
+            for y in rows.clone() {
+                for x in columns.clone() {
+                    let place = y * shape.width + x;
                     let values = &input[place * channels..(place + 1) * channels];
-                    for ((best, index), &value) in best.iter_mut().zip(index.iter_mut()).zip(values)
-                    {
-                        if first || value > *best || (value.is_nan() && !best.is_nan()) {
-                            *best = value;
-                            *index = place as u32;
-                        }
+                    let bests = best.iter_mut().zip(index.iter_mut());
+                    for ((best, index), &value) in bests.zip(values) {
+                        // The first of equals stays, and the first NaN. Without branches, so that
+                        // vectors can do it.
+                        let wins = (value > *best) | (value.is_nan() & !best.is_nan());
+                        *best = if wins { value } else { *best };
+                        *index = if wins { place as u32 } else { *index };
                     }
-                    first = false;
                 }
             }
-        });
+        }
+    }
 }
 
 /// Pixels along one axis that window `position` covers.
