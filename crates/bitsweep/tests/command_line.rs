@@ -38,6 +38,32 @@ fn check_prints_chains_trials_and_bytes_of_the_embedded_sweep() {
 }
 
 #[test]
+fn check_counts_a_folder_that_is_here_and_says_so_where_it_cannot() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for image in ["train/a/1.png", "train/b/2.png", "val/a/3.png"] {
+        let path = folder.path().join("images").join(image);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        std::fs::write(path, "").expect("written");
+    }
+    let file = folder.path().join("few.toml");
+    let text = "name = \"few\"\nnetworks = [\"resnet18\"]\nbits = [32, 4]\n[dataset]\nname = \"image-folder\"\n\
+                path = \"images\"\nclasses = 3\nresolution = 32\n[train]\nepochs = 1\nema-decay = 0.9\n";
+    std::fs::write(&file, text).expect("written");
+    let path = file.to_string_lossy();
+    let plan = standard_output(&bitsweep(&["check", &path]).success());
+    for part in [
+        "2 training and 1 validation images",
+        "has 2 class folders and dataset.classes = 3",
+        "resnet18-32, resnet18-4: moving average 0.9",
+    ] {
+        assert!(plan.contains(part), "{part} is missing in:\n{plan}");
+    }
+    std::fs::write(&file, text.replace("\"images\"", "\"elsewhere\"")).expect("written");
+    let plan = standard_output(&bitsweep(&["check", &path]).success());
+    assert!(plan.contains("costs are an estimate from 1,000 training"), "{plan}");
+}
+
+#[test]
 fn a_bad_sweep_file_is_one_line_with_its_place_and_exit_code_2() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("bad.toml");

@@ -76,6 +76,12 @@ impl From<&scheduler::Checkpoint> for v1::ArtifactRef {
     }
 }
 
+impl From<&CheckpointRow> for v1::ArtifactRef {
+    fn from(row: &CheckpointRow) -> Self {
+        Self { hash: row.hash.clone(), bytes: row.bytes }
+    }
+}
+
 impl From<&CheckpointRow> for scheduler::Checkpoint {
     fn from(row: &CheckpointRow) -> Self {
         Self { hash: row.hash.clone(), bytes: row.bytes, step: row.step }

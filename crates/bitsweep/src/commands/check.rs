@@ -1,9 +1,17 @@
 //! `bitsweep check`: what a sweep file asks for.
 
+mod count;
+mod settings;
+
 use std::fmt::Write as _;
 
-use bitsweep_sweep::{Architecture, Bits, Plan, Role, TrialSpec};
+use bitsweep_sweep::{
+    ASSUMED_IMAGES_PER_CLASS, Architecture, Bits, DataSpec, ImageCounts, Plan, Role, SweepFile,
+    TrialSpec,
+};
 use comfy_table::{CellAlignment, Table, presets};
+
+use count::Counted;
 
 use crate::cli;
 use crate::failure::{Ending, Failure};
@@ -11,15 +19,71 @@ use crate::sweep_source::SweepSource;
 
 pub(crate) fn run(arguments: &cli::Check) -> Result<Ending, Failure> {
     let source = SweepSource::open(&arguments.file)?;
-    print!("{}", describe(&source.name, &source.plan)?);
+    let data = first_data(&source.plan);
+    let training_data = source.plan.trials.iter().find_map(|t| t.spec.training_data.as_ref());
+    let (data_counted, training_counted) =
+        (count::count(data), training_data.and_then(count::count));
+    let counts = ImageCounts {
+        data: data_counted.map(|counted| counted.images),
+        training_data: training_counted.map(|counted| counted.images),
+    };
+    let file = SweepFile::parse(&source.text, &source.name)?;
+    let plan = Plan::with_counts(&file, source.base_directory.as_deref(), counts)?;
+    print!("{}", describe(&source.name, &plan)?);
+    for (data, counted) in [(Some(data), data_counted), (training_data, training_counted)] {
+        if let Some(note) = data.and_then(|data| images_note(data, counted)) {
+            println!("{note}");
+        }
+    }
+    if let Some(counted) = data_counted
+        && let Some(note) = classes_note(&plan, counted)
+    {
+        println!("{note}");
+    }
     Ok(Ending::Done)
+}
+
+fn first_data(plan: &Plan) -> &DataSpec {
+    &plan.trials[0].spec.data
+}
+
+/// How many images the costs rest on, where the data set itself does not say.
+fn images_note(data: &DataSpec, counted: Option<Counted>) -> Option<String> {
+    if !matches!(data.name.as_str(), "image-folder" | "packed") {
+        return None;
+    }
+    let place = settings::place(data);
+    Some(match counted {
+        Some(Counted { images, .. }) => format!(
+            "{place}: {} training and {} validation images",
+            grouped(images.train),
+            grouped(images.validation)
+        ),
+        None => format!(
+            "{place}: not counted here; costs are an estimate from {} training and {} validation images a class",
+            grouped(ASSUMED_IMAGES_PER_CLASS.train),
+            grouped(ASSUMED_IMAGES_PER_CLASS.validation)
+        ),
+    })
+}
+
+/// That the folder has other classes than the sweep file says: the trials would not start.
+fn classes_note(plan: &Plan, counted: Counted) -> Option<String> {
+    let said = plan.trials[0].spec.model.classes;
+    (counted.classes as u64 != u64::from(said)).then(|| {
+        format!(
+            "{}: has {} class folders and dataset.classes = {said}; trials will refuse it",
+            settings::place(first_data(plan)),
+            counted.classes
+        )
+    })
 }
 
 /// The plan as text: the chains, the trials, and each network's size at each width.
 fn describe(file: &str, plan: &Plan) -> Result<String, Failure> {
     let mut text = String::new();
     let trials = plan.trials.len();
-    let data = &plan.trials[0].spec.data;
+    let data = first_data(plan);
     let _ = writeln!(
         text,
         "{file}: sweep {}, {trials} trials in {} independent chains, on {} at {} pixels\n",
@@ -32,6 +96,10 @@ fn describe(file: &str, plan: &Plan) -> Result<String, Failure> {
         let _ = writeln!(text, "{}", chain(plan, &planned.spec));
     }
     let _ = writeln!(text, "\n{}", trial_table(plan));
+    let lines = settings::lines(plan);
+    if !lines.is_empty() {
+        let _ = writeln!(text, "\n{}", lines.join("\n"));
+    }
     let _ = writeln!(text, "\n{}", size_table(plan)?);
     let total: f64 = plan.trials.iter().map(|t| t.cost).sum();
     let _ = writeln!(text, "\nin all {} multiply-accumulates", engineering(total));
