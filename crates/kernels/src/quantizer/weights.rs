@@ -26,13 +26,17 @@ pub fn quantize_weights(
     output: &mut [f32],
 ) {
     same_length("the output", output.len(), "the weights", weights.len());
-    let levels = factor(levels);
-    map(weights, output, |weights, output| {
-        if interval.gamma == 1.0 {
-            dispatch(Forward::<false> { weights, interval, levels, output });
-        } else {
-            dispatch(Forward::<true> { weights, interval, levels, output });
+    let factor = factor(levels);
+    map(weights, output, |weights, output| match levels {
+        _ if interval.gamma.is_nan() => output.fill(f32::NAN),
+        _ if interval.gamma == 1.0 => {
+            dispatch(Forward::<false> { weights, interval, levels: factor, output });
         }
+        1 => dispatch(Steps::<1>::new(weights, interval, output)),
+        3 => dispatch(Steps::<3>::new(weights, interval, output)),
+        7 => dispatch(Steps::<7>::new(weights, interval, output)),
+        15 => dispatch(Steps::<15>::new(weights, interval, output)),
+        _ => dispatch(Forward::<true> { weights, interval, levels: factor, output }),
     });
 }
 
@@ -93,6 +97,53 @@ impl<const POWER: bool> WithSimd for Forward<'_, POWER> {
     }
 }
 
+/// The quantizer as the step function that it is: few levels need no powers, only the positions from
+/// which on a weight belongs to the next level.
+struct Steps<'a, const LEVELS: usize> {
+    weights: &'a [f32],
+    interval: WeightInterval,
+    /// For each level but zero, the largest position below it, and the level.
+    steps: [(f32, f32); LEVELS],
+    output: &'a mut [f32],
+}
+
+impl<'a, const LEVELS: usize> Steps<'a, LEVELS> {
+    fn new(weights: &'a [f32], interval: WeightInterval, output: &'a mut [f32]) -> Self {
+        let steps = std::array::from_fn(|below| {
+            // The tie between two levels: t^gamma LEVELS = below + 1/2.
+            let power = (below as f64 + 0.5) / LEVELS as f64;
+            let tie = power.powf(1.0 / f64::from(interval.gamma));
+            let nearest = tie as f32;
+            // It belongs to the even level.
+            let is_below =
+                f64::from(nearest) < tie || (f64::from(nearest) == tie && below % 2 == 0);
+            let last = if is_below { nearest } else { nearest.next_down() };
+            (last, (below + 1) as f32 / LEVELS as f32)
+        });
+        Self { weights, interval, steps, output }
+    }
+}
+
+impl<const LEVELS: usize> WithSimd for Steps<'_, LEVELS> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let WeightInterval { center, half_width, .. } = self.interval;
+        let (lower, width) = (center - half_width, 2.0 * half_width);
+        for (output, &weight) in self.output.iter_mut().zip(self.weights) {
+            // NaN reaches no step, but stays.
+            let t = position(weight.abs(), lower, width);
+            let mut magnitude = if t.is_nan() { t } else { 0.0 };
+            for (last, level) in self.steps {
+                magnitude = if t > last { level } else { magnitude };
+            }
+            let signed = magnitude.copysign(weight);
+            *output = if weight == 0.0 { 0.0 * signed } else { signed };
+        }
+    }
+}
+
 struct Backward<'a, const POWER: bool> {
     weights: &'a [f32],
     grad: &'a [f32],
@@ -108,6 +159,8 @@ impl<const POWER: bool> WithSimd for Backward<'_, POWER> {
         let WeightInterval { center, half_width, gamma } = self.interval;
         let (lower, width) = (center - half_width, 2.0 * half_width);
         let guard = log2(GUARD);
+        let steepest = gamma * GUARD.powf(gamma - 1.0);
+        let per_width = 1.0 / width;
         let (mut signed, mut moment, mut exponent) =
             ([0.0f32; BLOCK], [0.0f32; BLOCK], [0.0f32; BLOCK]);
         let mut sums = [0.0f64; 3];
@@ -121,14 +174,16 @@ impl<const POWER: bool> WithSimd for Backward<'_, POWER> {
                 let live = t > 0.0 && t < 1.0 && weight != 0.0;
                 let (slope, logarithm) = if POWER {
                     let log = log2(t);
-                    let guarded = log.max(guard);
-                    (gamma * exp2((gamma - 1.0) * guarded), exp2(gamma * log) * guarded * LN_2)
+                    let power = exp2(gamma * log);
+                    // t^(gamma - 1) without another power.
+                    let slope = if t > GUARD { gamma * power / t } else { steepest };
+                    (slope, power * log.max(guard) * LN_2)
                 } else {
                     // ln t is still wanted where gamma is 1: the caller may be training it.
                     let log = log2(t);
                     (1.0, t * log.max(guard) * LN_2)
                 };
-                let inside = if live { grad * slope / width } else { 0.0 };
+                let inside = if live { grad * slope * per_width } else { 0.0 };
                 let gradient = if t.is_nan() { t } else { inside };
                 let along = gradient * 1.0f32.copysign(weight);
                 *out = gradient;
