@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Export(Export),
     /// Measure the accuracy of a weights file on images
     Eval(Eval),
+    /// Pack a folder of images for fast loading, or tell what a data set holds
+    Data(Data),
     /// Stop a sweep for good: its running trials end, its waiting ones never start
     Cancel(OneSweep),
     /// Try failed and cancelled trials of a sweep again
@@ -258,4 +260,59 @@ pub(crate) struct OneSweep {
     pub(crate) sweep: String,
     #[command(flatten)]
     pub(crate) at: At,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Data {
+    #[command(subcommand)]
+    pub(crate) command: DataCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// Decode and resize a folder's images into shards that are mapped into memory
+    Pack(DataPack),
+    /// Print classes, images, sizes and fingerprints of a folder or of a packed data set
+    Info(DataInfo),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DataPack {
+    /// Folder with train/ and val/ (or test/), each with a folder of images for each class
+    pub(crate) folder: PathBuf,
+    /// Folder to write to; a packing that was stopped goes on
+    #[arg(long, short, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Pixels that the shorter side of every image gets
+    #[arg(long, default_value_t = 256, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub(crate) size: u32,
+    /// Pack images as large as they are
+    #[arg(long, conflicts_with = "size")]
+    pub(crate) keep_size: bool,
+    /// Threads that decode [default: one a core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) threads: Option<u32>,
+    /// What to do with images that cannot be decoded
+    #[arg(long, value_enum, default_value_t = Corrupt::Fail)]
+    pub(crate) corrupt_images: Corrupt,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Corrupt {
+    /// Stop and name the file
+    Fail,
+    /// Leave them out, and list them at the end
+    Skip,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DataInfo {
+    /// Folder of images, or a folder that `bitsweep data pack` has written
+    pub(crate) path: PathBuf,
+    /// Read every shard of a packed data set and compare its hash
+    #[arg(long)]
+    pub(crate) verify: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod coordinator;
+pub(crate) mod data;
 pub(crate) mod devices;
 pub(crate) mod eval;
 pub(crate) mod export;
