@@ -224,6 +224,6 @@ impl Sweep {
 
     /// Validation images behind a top-1 of `trial`; `None` while no trial of its data has started.
     pub(crate) fn validation_images(&self, trial: &Trial) -> Option<u64> {
-        self.trials.images(&trial.spec.data).map(|(_, validation)| validation)
+        self.trials.images(trial).map(|(_, validation)| validation)
     }
 }

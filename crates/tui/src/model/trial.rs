@@ -123,6 +123,8 @@ pub(crate) struct Trial {
     pub(crate) checkpoint_step: Option<u64>,
     /// Set when it joins a sweep.
     pub(crate) size: Option<Size>,
+    /// Place of its data set among those of the sweep; set when it joins one.
+    pub(crate) data: usize,
 }
 
 impl Trial {
@@ -189,6 +191,7 @@ impl Trial {
             retry_at_ms: status.retry_at_ms,
             checkpoint_step: status.checkpoint_step,
             size: None,
+            data: 0,
         })
     }
 }

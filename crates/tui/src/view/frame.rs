@@ -78,9 +78,16 @@ fn screen(buffer: &mut Buffer, area: Rect, model: &Model, appearance: &Appearanc
 }
 
 fn tabs(buffer: &mut Buffer, area: Rect, current: Screen) {
+    let named = |screen: Screen, short: bool| {
+        let at = Screen::ALL.iter().position(|s| *s == screen).unwrap_or_default() + 1;
+        if short { format!(" {at} ") } else { format!(" {at} {} ", screen.title()) }
+    };
+    let total: usize = Screen::ALL.iter().map(|s| width(&named(*s, false)) + 1).sum();
+    // Where not all names fit, only that of the screen.
+    let short = total > usize::from(area.width);
     let mut at = 0;
-    for (number, screen) in Screen::ALL.into_iter().enumerate() {
-        let title = format!(" {} {} ", number + 1, screen.title());
+    for screen in Screen::ALL {
+        let title = named(screen, short && screen != current);
         let place = paint::columns(area, at, width(&title) as u16);
         let tone = if screen == current { Tone::Strong } else { Tone::Dim };
         paint::text(buffer, place, &title, tone);

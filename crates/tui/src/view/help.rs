@@ -4,28 +4,64 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::question::panel;
-use crate::keys::{bindings, scopes};
+use crate::keys::{Binding, Scope, bindings, scopes};
 use crate::model::{Model, Overlay, Screen};
-use crate::view_model::format::{thousands, width};
+use crate::view_model::format::{clip, thousands, width};
 use crate::view_model::text::{Piece, Tone, piece};
 
+/// Columns of the whole, its frame included.
+const WIDTH: usize = 84;
+
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model) {
-    let shown: Vec<_> = bindings(&scopes(model.screen, Overlay::None, false)).collect();
-    let keys = shown.iter().map(|b| width(b.shown)).max().unwrap_or(0);
+    let columns = WIDTH.min(area.width.into()).saturating_sub(4);
+    let all = scopes(model.screen, Overlay::None, false);
+    let (own, general): (Vec<_>, Vec<_>) =
+        bindings(&all).partition(|b| b.scope != Scope::Everywhere);
+    let keys = own.iter().map(|b| width(b.shown)).max().unwrap_or(0);
     let mut lines: Vec<Vec<Piece>> = Vec::new();
-    for binding in shown {
+    for binding in own {
         let pad = " ".repeat(keys - width(binding.shown) + 2);
         lines.push(vec![
             piece(binding.shown, Tone::Accent),
             piece(pad, Tone::Plain),
-            piece(binding.help, Tone::Plain),
+            piece(clip(binding.help, columns.saturating_sub(keys + 2)), Tone::Plain),
         ]);
     }
+    lines.push(Vec::new());
+    lines.extend(flowing(&general, columns));
+    let shown = usize::from(area.height).saturating_sub(2);
     if matches!(model.screen, Screen::Sweep | Screen::Trial) {
-        lines.push(Vec::new());
-        lines.extend(marks(model));
+        let marks = marks(model);
+        // The keys matter more than what everybody knows after a day.
+        if lines.len() + 1 + marks.len() <= shown {
+            lines.push(Vec::new());
+            lines.extend(marks);
+        }
     }
     panel(buffer, area, &format!("{} · keys", model.screen.title()), &lines);
+}
+
+/// Keys that hold everywhere, each with its command's name, as many a line as fit.
+fn flowing(bindings: &[&Binding], columns: usize) -> Vec<Vec<Piece>> {
+    let mut lines: Vec<Vec<Piece>> = vec![Vec::new()];
+    let mut used = 0;
+    for binding in bindings {
+        let name = match binding.commands {
+            [(name, _)] => name,
+            _ => binding.footer,
+        };
+        let w = width(binding.shown) + 1 + width(name) + 3;
+        if used + w > columns + 3 {
+            lines.push(Vec::new());
+            used = 0;
+        }
+        used += w;
+        if let Some(line) = lines.last_mut() {
+            line.push(piece(binding.shown, Tone::Accent));
+            line.push(piece(format!(" {name}   "), Tone::Plain));
+        }
+    }
+    lines
 }
 
 fn marks(model: &Model) -> Vec<Vec<Piece>> {

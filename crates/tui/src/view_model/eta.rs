@@ -33,15 +33,13 @@ pub(crate) fn makespan(tasks: &[Task], slots: usize) -> Option<f64> {
         }
     }
     let milliseconds = |seconds: f64| (seconds.max(0.0) * 1000.0) as u64;
-    let mut ready: BinaryHeap<(u64, usize)> = BinaryHeap::new();
-    let mut ends: BinaryHeap<Reverse<(u64, usize)>> = BinaryHeap::new();
-    for (at, task) in tasks.iter().enumerate() {
-        if task.running {
-            ends.push(Reverse((milliseconds(task.seconds), at)));
-        } else if task.after.is_none() {
-            ready.push((milliseconds(path[at]), at));
-        }
-    }
+    let indexed = || tasks.iter().enumerate();
+    let free = indexed().filter(|(_, t)| !t.running && t.after.is_none());
+    let mut ready: BinaryHeap<(u64, usize)> =
+        free.map(|(at, _)| (milliseconds(path[at]), at)).collect();
+    let held = indexed().filter(|(_, t)| t.running);
+    let mut ends: BinaryHeap<Reverse<(u64, usize)>> =
+        held.map(|(at, t)| Reverse((milliseconds(t.seconds), at))).collect();
     let mut now = 0;
     loop {
         while ends.len() < slots {

@@ -25,3 +25,11 @@ pub(crate) fn short(figure: &PublishedFigure) -> String {
     let doubt = if figure.verified { "" } else { "?" };
     format!("{} {}{doubt}{gap}", figure.method, percent(figure.top1).trim_start())
 }
+
+/// [`short`], and without its gap or its method where there is less room.
+pub(crate) fn forms(figure: &PublishedFigure) -> Vec<String> {
+    let long = short(figure);
+    let words: Vec<&str> = long.split(' ').collect();
+    let forms = [words.join(" "), words.iter().take(2).copied().collect::<Vec<_>>().join(" ")];
+    forms.into_iter().chain(words.last().map(|gap| (*gap).to_owned())).collect()
+}

@@ -1,8 +1,6 @@
 //! What a trial costs in seconds, measured where it can be and scaled from its kin where not. Sums
 //! are kept, so that a measurement more costs the same however many trials there are.
 
-use std::collections::HashMap;
-
 use bitsweep_sweep::Network;
 
 use super::Trials;
@@ -38,8 +36,8 @@ pub(crate) struct Speeds {
     /// By trial.
     measured: Vec<Option<f64>>,
     /// By network and whether it is full precision.
-    by_kind: HashMap<(Network, bool), Mean>,
-    by_network: HashMap<Network, Mean>,
+    by_kind: [[Mean; 2]; Network::ALL.len()],
+    by_network: [Mean; Network::ALL.len()],
     /// Divided by the multiply-accumulates of an image.
     by_work: Mean,
 }
@@ -50,9 +48,9 @@ impl Speeds {
         if self.measured.len() <= at {
             self.measured.resize(at + 1, None);
         }
-        let network = trial.spec.model.network;
-        let kind = self.by_kind.entry((network, trial.spec.bits.is_full())).or_default();
-        let of_network = self.by_network.entry(network).or_default();
+        let network = place(trial.spec.model.network);
+        let kind = &mut self.by_kind[network][usize::from(trial.spec.bits.is_full())];
+        let of_network = &mut self.by_network[network];
         let work = trial.size.map(|s| s.multiply_accumulates as f64).filter(|w| *w > 0.0);
         if let Some(before) = self.measured[at] {
             kind.remove(before);
@@ -71,14 +69,17 @@ impl Speeds {
     /// From the nearest kin: network and kind of precision, then network, then any trial by the
     /// multiply-accumulates of an image.
     fn seconds_per_image(&self, trial: &Trial) -> Option<f64> {
-        let network = trial.spec.model.network;
-        let kind = self.by_kind.get(&(network, trial.spec.bits.is_full()));
-        let mean = |mean: Option<&Mean>| mean.copied().and_then(Mean::value);
-        mean(kind).or_else(|| mean(self.by_network.get(&network))).or_else(|| {
+        let network = place(trial.spec.model.network);
+        let kind = self.by_kind[network][usize::from(trial.spec.bits.is_full())];
+        kind.value().or_else(|| self.by_network[network].value()).or_else(|| {
             Some(self.by_work.value()? * trial.size?.multiply_accumulates as f64)
                 .filter(|seconds| *seconds > 0.0)
         })
     }
+}
+
+fn place(network: Network) -> usize {
+    Network::ALL.iter().position(|n| *n == network).unwrap_or_default()
 }
 
 /// Seconds until `trial` ends once it has a slot; `None` while unknown.
@@ -90,7 +91,7 @@ pub(crate) fn remaining(trials: &Trials, trial: &Trial) -> Option<f64> {
     if let Some(seconds) = running.then(|| from_progress(trial)).flatten() {
         return Some(seconds);
     }
-    let known = trials.images(&trial.spec.data).map(|(train, _)| train);
+    let known = trials.images(trial).map(|(train, _)| train);
     let images = known.or(trial.spec.data.train_images.map(u64::from))? as f64;
     let epochs = f64::from(trial.spec.train.epochs);
     let steps = (images / f64::from(trial.spec.train.batch_size.max(1))).ceil() * epochs;

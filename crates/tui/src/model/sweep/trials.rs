@@ -24,7 +24,7 @@ pub(crate) struct Trials {
     counts: [usize; TrialState::ALL.len()],
     running: BTreeSet<usize>,
     /// Data sets and their images, of training and of validation, once a trial told.
-    images: Vec<(DataSpec, u64, u64)>,
+    data: Vec<(DataSpec, Option<(u64, u64)>)>,
     /// What was computed of the networks so far.
     sizes: Vec<(SizeKey, Option<Size>)>,
     speeds: Speeds,
@@ -45,7 +45,7 @@ impl Deref for Trials {
 impl Trials {
     /// Adds a trial, or replaces the one of the same id; gives its index.
     pub(crate) fn put(&mut self, mut trial: Trial) -> usize {
-        self.learn_images(&trial);
+        trial.data = self.learn_data(&trial);
         trial.size = self.size(&trial);
         match self.by_id.get(trial.id.as_str()).copied() {
             Some(at) => {
@@ -112,8 +112,8 @@ impl Trials {
     }
 
     /// Images of training and of validation, once a trial of the same data told.
-    pub(crate) fn images(&self, data: &DataSpec) -> Option<(u64, u64)> {
-        self.images.iter().find(|(d, ..)| d == data).map(|&(_, train, valid)| (train, valid))
+    pub(crate) fn images(&self, trial: &Trial) -> Option<(u64, u64)> {
+        self.data.get(trial.data).and_then(|(_, images)| *images)
     }
 
     /// What was measured of their speed.
@@ -131,13 +131,17 @@ impl Trials {
         self.shape
     }
 
-    fn learn_images(&mut self, trial: &Trial) {
-        let Some(p) = &trial.provenance else { return };
-        let counts = (p.train_images, p.validation_images);
-        match self.images.iter_mut().find(|(data, ..)| *data == trial.spec.data) {
-            Some(known) => (known.1, known.2) = counts,
-            None => self.images.push((trial.spec.data.clone(), counts.0, counts.1)),
+    /// The place of the trial's data set among those there are.
+    fn learn_data(&mut self, trial: &Trial) -> usize {
+        let known = self.data.iter().position(|(data, _)| *data == trial.spec.data);
+        let at = known.unwrap_or_else(|| {
+            self.data.push((trial.spec.data.clone(), None));
+            self.data.len() - 1
+        });
+        if let Some(p) = &trial.provenance {
+            self.data[at].1 = Some((p.train_images, p.validation_images));
         }
+        at
     }
 
     fn size(&mut self, trial: &Trial) -> Option<Size> {
@@ -164,7 +168,7 @@ impl Trials {
         if trial.state == TrialState::Running {
             self.running.insert(at);
         }
-        let images = self.images(&trial.spec.data).map(|(train, _)| train);
+        let images = self.images(trial).map(|(train, _)| train);
         self.speeds.set(at, &self.all[at], images);
     }
 

@@ -43,12 +43,10 @@ pub(super) fn lines(sweep: &Sweep, trial: &Trial) -> Vec<Vec<Piece>> {
         } else {
             format!("= {:.3}", test.p_value)
         };
-        let text = format!(
-            "McNemar on {} images: {} right here alone, {} there alone, p {p}",
-            thousands(test.images),
-            thousands(test.only_first),
-            thousands(test.only_second),
-        );
+        let (here, there) = (thousands(test.only_first), thousands(test.only_second));
+        let text = format!("{here} images right here alone, {there} there alone");
+        lines.push(vec![piece(text, Tone::Plain)]);
+        let text = format!("McNemar's test on {} images: p {p}", thousands(test.images));
         lines.push(vec![piece(text, Tone::Plain)]);
     }
     lines.extend(seeds(sweep, trial));

@@ -348,15 +348,16 @@ fn activation_lines(buffer: &mut Buffer, area: Rect, layer: &LayerState) {
     let known = |name: &str, share: Option<f64>| {
         share.map_or_else(|| format!("{name} --"), |s| format!("{name} {:.1}%", 100.0 * s))
     };
-    let text = format!(
-        "activations {}   {}   {}   γ {:.2}   quantized to zero {}",
-        activations(layer),
-        known("zero", layer.activation_zero),
-        known("clipped", layer.activation_clipped),
-        layer.gamma,
-        share(layer.zero).trim_start(),
-    );
-    paint::text(buffer, paint::rows(area, 1, 1), &text, Tone::Plain);
+    let said =
+        |priority, text: String| Segment::new(priority, Side::Left, vec![piece(text, Tone::Plain)]);
+    let told = vec![
+        said(9, format!("activations {}", activations(layer))),
+        said(7, known("zero", layer.activation_zero)),
+        said(8, known("clipped", layer.activation_clipped)),
+        said(5, format!("γ {:.2}", layer.gamma)),
+        said(4, format!("quantized to zero {}", share(layer.zero).trim_start())),
+    ];
+    paint::segments(buffer, paint::rows(area, 1, 1), told);
     let line = paint::rows(area, 2, 1);
     let columns = usize::from(line.width);
     // A quarter more than the interval, so that its end shows.

@@ -10,8 +10,8 @@ use crate::view_model::csv;
 
 /// A fraction as ` 31.2%`.
 pub(super) fn share(fraction: f64) -> String {
-    // Rounding leaves tiny negative fractions of what is nothing.
-    format!("{:5.1}%", 100.0 * fraction.max(0.0))
+    // Rounding leaves a negative nothing; adding nothing makes it positive.
+    format!("{:5.1}%", 100.0 * fraction.max(0.0) + 0.0)
 }
 
 /// A fraction that may not be known.

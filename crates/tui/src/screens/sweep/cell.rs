@@ -34,7 +34,8 @@ pub(crate) struct Cell {
     /// Top-1 by epoch.
     pub(crate) top1_by_epoch: Vec<f64>,
     /// Under the numbers of a finished trial: what was published of it, or the spread over seeds.
-    pub(crate) beside: Option<(String, Tone)>,
+    /// From the longest form to the shortest.
+    pub(crate) beside: Option<(Vec<String>, Tone)>,
     /// Whether layers do not compute any more.
     pub(crate) collapsed: bool,
     pub(crate) marked: bool,
@@ -70,7 +71,7 @@ impl Context<'_> {
             percent: trial.fraction().filter(|_| running).map(whole_percent),
             left: running.then(left),
             top1_by_epoch: trial.epochs.iter().map(|e| e.top1).collect(),
-            beside: published::of(trial).map(|f| (published::short(f), Tone::Published)),
+            beside: published::of(trial).map(|f| (published::forms(f), Tone::Published)),
             collapsed: is_collapsed(self.sweep, trial),
             marked: self.model.is_marked(trial),
         }
@@ -90,8 +91,12 @@ impl Context<'_> {
             None => Verdict::Early,
         };
         let spread = top1.and_then(|m| m.half_width).map(|half| format!("±{half:.2} "));
-        let counts = format!("{}{done} of {}", spread.unwrap_or_default(), trials.len());
-        let first = all().next().map_or(Tone::Plain, |t| tone(t));
+        let counts = format!("{done} of {}", trials.len());
+        let counts = match spread {
+            Some(spread) => vec![format!("{spread}{counts}"), counts, spread],
+            None => vec![counts],
+        };
+        let first = all().next().map_or(Tone::Plain, tone);
         let words = match (top1, running) {
             (Some(_), _) => Vec::new(),
             (None, 0) if failed > 0 => vec!["failed".to_owned()],

@@ -193,10 +193,10 @@ fn draw_second(buffer: &mut Buffer, area: Rect, cell: &Cell) {
         return;
     }
     let room = usize::from(area.width);
-    if let Some((text, tone)) = cell.beside.as_ref().filter(|_| cell.percent.is_none()) {
-        let text = clip(text, room);
-        paint::text(buffer, area, &text, *tone);
-        let left = width(&text) + 1;
+    if let Some((forms, tone)) = cell.beside.as_ref().filter(|_| cell.percent.is_none()) {
+        let Some(text) = forms.iter().find(|text| width(text.trim_end()) <= room) else { return };
+        paint::text(buffer, area, text, *tone);
+        let left = width(text) + 1;
         if room >= left + SPARK_LEAST {
             let place = paint::columns(area, left as u16, area.width);
             paint::text(buffer, place, &spark(&cell.top1_by_epoch, room - left), cell.tone);
