@@ -17,7 +17,8 @@ pub struct ConvolutionSettings {
 pub enum ConvolutionAlgorithm {
     /// Sums of products everywhere.
     Direct,
-    /// Winograd's F(4×4, 3×3) where it was measured to be faster, which depends on the shape alone.
+    /// Winograd's for each pass over each shape where it was measured to be faster: a function of shape and
+    /// instruction set alone.
     #[default]
     Automatic,
 }
@@ -58,10 +59,11 @@ impl Geometry {
         }
     }
 
-    pub(crate) fn algorithm(self, shape: &ConvolutionShape) -> Algorithm {
+    /// As the kernels call it.
+    pub(crate) fn algorithm(self) -> Algorithm {
         match self.settings.algorithm {
-            ConvolutionAlgorithm::Automatic if shape.winograd_pays() => Algorithm::Winograd,
-            _ => Algorithm::Direct,
+            ConvolutionAlgorithm::Direct => Algorithm::Direct,
+            ConvolutionAlgorithm::Automatic => Algorithm::Fastest,
         }
     }
 }

@@ -14,14 +14,17 @@
 )]
 
 mod convolution;
+mod device;
 mod implementation;
 mod interval;
 mod layers;
 mod ops;
 mod search;
 mod statistics;
+mod values;
 
 pub use convolution::{ConvolutionAlgorithm, ConvolutionSettings, Precision};
+pub use device::{AvailableDevice, DeviceError, DeviceName, available_devices, without_gpu};
 pub use implementation::{Implementation, with_implementation};
 pub use interval::{GAMMA_RANGE, Interval, activation_levels, project_gamma, weight_levels};
 pub use layers::{
@@ -29,4 +32,8 @@ pub use layers::{
     quantize_weights, scale_and_shift,
 };
 pub use search::{search_activations, search_weights};
-pub use statistics::{HISTOGRAM_BINS, WeightStatistics, weight_statistics, zero_threshold};
+pub use statistics::{
+    ActivationStatistics, HISTOGRAM_BINS, WeightStatistics, activation_statistics,
+    weight_statistics, zero_threshold,
+};
+pub use values::{change_values, read_values};

@@ -8,9 +8,9 @@ use burn::backend::{Autodiff, AutodiffBackend};
 use super::FusedOps;
 use super::backward::{
     AveragePool, BatchNorm, BatchNormResidual, Convolution, MaxPool, QuantizeActivations,
-    QuantizeWeights, shape_of,
+    QuantizeWeights, ScaleAndShift, ScaleAndShiftResidual, shape_of,
 };
-use super::layer_ops::{Epilogue, LayerOps, Normalized, NormalizedState, Window};
+use super::layer_ops::{Epilogue, LayerOps, Normalized, NormalizedState, ScaledState, Window};
 use crate::convolution::Geometry;
 
 impl<B: LayerOps + FusedOps, C: CheckpointStrategy> FusedOps for Autodiff<B, C> {
@@ -109,6 +109,46 @@ impl<B: LayerOps + FusedOps, C: CheckpointStrategy> FusedOps for Autodiff<B, C> 
             OpsKind::UnTracked(prep) => prep.finish(output),
         };
         (output, mean_constant, variance_constant)
+    }
+
+    fn fused_scale_and_shift(
+        input: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        relu: bool,
+    ) -> FloatTensor<Self> {
+        let nodes = [input.node(), scale.node(), shift.node()];
+        let [input, scale, shift] =
+            [input, scale, shift].map(|tensor| B::dense(tensor.into_primitive()));
+        let epilogue = Epilogue { residual: None, relu };
+        let output = B::scale_and_shift(&input, &scale, &shift, epilogue);
+        match ScaleAndShift.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let relu_output = relu.then(|| output.clone());
+                prep.finish(ScaledState { input, relu_output, scale }, output)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(output),
+        }
+    }
+
+    fn fused_scale_and_shift_residual(
+        input: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        residual: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let nodes = [input.node(), scale.node(), shift.node(), residual.node()];
+        let [input, scale, shift, residual] =
+            [input, scale, shift, residual].map(|tensor| B::dense(tensor.into_primitive()));
+        let epilogue = Epilogue { residual: Some(&residual), relu: true };
+        let output = B::scale_and_shift(&input, &scale, &shift, epilogue);
+        match ScaleAndShiftResidual.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let relu_output = Some(output.clone());
+                prep.finish(ScaledState { input, relu_output, scale }, output)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(output),
+        }
     }
 
     fn fused_max_pool(

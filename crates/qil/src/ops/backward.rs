@@ -8,7 +8,7 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops};
 use burn::backend::tensor::{FloatTensor, IntTensor};
 
-use super::layer_ops::{LayerOps, NormalizedState, Window};
+use super::layer_ops::{LayerOps, NormalizedState, ScaledState, Window};
 use crate::convolution::Geometry;
 
 /// Sizes of `[n, h, w, c]`.
@@ -105,6 +105,36 @@ impl<B: LayerOps> Backward<B, 4> for BatchNormResidual {
         let nodes = ops.parents.map(|node| node.map(|node| node.id));
         let residual_wanted = nodes[3].is_some();
         let gradients = B::normalize_backward(&ops.state, upstream, residual_wanted);
+        let parameters = [gradients.input, gradients.scale, gradients.shift].map(Some);
+        register::<B>(grads, nodes, parameters.into_iter().chain([gradients.residual]));
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct ScaleAndShift;
+
+impl<B: LayerOps> Backward<B, 3> for ScaleAndShift {
+    type State = ScaledState<B>;
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let upstream = grads.consume::<B>(&ops.node);
+        let nodes = ops.parents.map(|node| node.map(|node| node.id));
+        let gradients = B::scale_and_shift_backward(&ops.state, upstream, false);
+        let gradients = [gradients.input, gradients.scale, gradients.shift];
+        register::<B>(grads, nodes, gradients.map(Some));
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct ScaleAndShiftResidual;
+
+impl<B: LayerOps> Backward<B, 4> for ScaleAndShiftResidual {
+    type State = ScaledState<B>;
+
+    fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let upstream = grads.consume::<B>(&ops.node);
+        let nodes = ops.parents.map(|node| node.map(|node| node.id));
+        let gradients = B::scale_and_shift_backward(&ops.state, upstream, nodes[3].is_some());
         let parameters = [gradients.input, gradients.scale, gradients.shift].map(Some);
         register::<B>(grads, nodes, parameters.into_iter().chain([gradients.residual]));
     }

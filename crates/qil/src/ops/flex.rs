@@ -6,7 +6,7 @@ use burn_flex::{FlexTensor, Layout};
 
 use super::host::{HostTensors, poison};
 use super::layer_ops::{
-    Epilogue, LayerOps, Normalized, NormalizedGradients, NormalizedState, Window,
+    Epilogue, LayerOps, Normalized, NormalizedGradients, NormalizedState, ScaledState, Window,
 };
 use super::{composed, host};
 use crate::convolution::Geometry;
@@ -99,6 +99,14 @@ impl LayerOps for Flex {
         epilogue: Epilogue<'_, Self>,
     ) -> FlexTensor {
         compute!(batch_norm::scale_and_shift(input, scale, shift, epilogue))
+    }
+
+    fn scale_and_shift_backward(
+        forward: &ScaledState<Self>,
+        upstream: FlexTensor,
+        residual_wanted: bool,
+    ) -> NormalizedGradients<Self> {
+        compute!(batch_norm::scale_and_shift_backward(forward, upstream, residual_wanted))
     }
 
     fn max_pool(input: &FlexTensor, window: Window) -> (FlexTensor, FlexTensor) {

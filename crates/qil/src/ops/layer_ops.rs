@@ -100,6 +100,15 @@ pub(crate) trait LayerOps: Backend {
         composed::batch_norm::scale_and_shift::<Self>(input, scale, shift, epilogue)
     }
 
+    /// Gradients of [`scale_and_shift`](Self::scale_and_shift); the residual's only if it is wanted.
+    fn scale_and_shift_backward(
+        forward: &ScaledState<Self>,
+        upstream: FloatTensor<Self>,
+        residual_wanted: bool,
+    ) -> NormalizedGradients<Self> {
+        composed::batch_norm::scale_and_shift_backward::<Self>(forward, upstream, residual_wanted)
+    }
+
     /// Maximum over windows, and where each came from, in a form that only
     /// [`max_pool_backward`](Self::max_pool_backward) of the same backend reads.
     fn max_pool(input: &FloatTensor<Self>, window: Window) -> (FloatTensor<Self>, IntTensor<Self>) {
@@ -155,7 +164,16 @@ pub(crate) struct NormalizedState<B: Backend> {
     pub(crate) epsilon: f32,
 }
 
-/// Gradients of a normalization.
+/// What the backward pass of [`LayerOps::scale_and_shift`] reads.
+#[derive(Debug, Clone)]
+pub(crate) struct ScaledState<B: Backend> {
+    pub(crate) input: FloatTensor<B>,
+    /// Output, if ReLU followed: its zeros stop the gradient.
+    pub(crate) relu_output: Option<FloatTensor<B>>,
+    pub(crate) scale: FloatTensor<B>,
+}
+
+/// Gradients of a normalization, or of a scale and shift.
 pub(crate) struct NormalizedGradients<B: Backend> {
     pub(crate) input: FloatTensor<B>,
     pub(crate) scale: FloatTensor<B>,

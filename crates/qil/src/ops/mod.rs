@@ -17,10 +17,13 @@ mod layer_ops;
 mod libtorch;
 mod plain;
 
-use burn::backend::{Backend, TensorMetadata, backend_extension, tensor::FloatTensor};
-use burn::tensor::Shape;
+use burn::backend::{Backend, backend_extension, tensor::FloatTensor};
 
 use crate::convolution::Geometry;
+
+pub(crate) use host::HostTensors;
+#[cfg(feature = "tch")]
+pub(crate) use libtorch::{change_in_place, torch_version};
 
 /// Operations on NHWC activations that tensors dispatch to.
 #[backend_extension(Flex, LibTorch: cfg(feature = "tch"), Autodiff)]
@@ -66,19 +69,13 @@ pub(crate) trait FusedOps: Backend {
         epsilon: f32,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
-    /// `input · scale + shift`, a value a channel, then ReLU if asked. This body serves gradients too:
-    /// evaluation rarely asks for them.
+    /// `input · scale + shift`, a value a channel, then ReLU if asked.
     fn fused_scale_and_shift(
         input: FloatTensor<Self>,
         scale: FloatTensor<Self>,
         shift: FloatTensor<Self>,
         relu: bool,
-    ) -> FloatTensor<Self> {
-        let channels = Shape::from([1, 1, 1, scale.shape().num_elements()]);
-        let output = Self::float_mul(input, Self::float_reshape(scale, channels.clone()));
-        let output = Self::float_add(output, Self::float_reshape(shift, channels));
-        if relu { Self::relu(output) } else { output }
-    }
+    ) -> FloatTensor<Self>;
 
     /// As `fused_scale_and_shift`, then adds `residual`, then ReLU.
     fn fused_scale_and_shift_residual(
@@ -86,10 +83,7 @@ pub(crate) trait FusedOps: Backend {
         scale: FloatTensor<Self>,
         shift: FloatTensor<Self>,
         residual: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
-        let output = Self::fused_scale_and_shift(input, scale, shift, false);
-        Self::relu(Self::float_add(output, residual))
-    }
+    ) -> FloatTensor<Self>;
 
     fn fused_max_pool(
         input: FloatTensor<Self>,

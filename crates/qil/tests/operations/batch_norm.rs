@@ -165,5 +165,18 @@ fn fixed_factors_are_applied_channel_by_channel_with_and_without_gradients() {
         let dx: Vec<f64> =
             (0..COUNT).map(|i| if live(i) { g[i] * s[i % CHANNELS] } else { 0.0 }).collect();
         assert_close("dx", &gradient(&input, &found), &dx, 1e-6);
+        let per_channel = |term: &dyn Fn(usize) -> f64| -> Vec<f64> {
+            let live_terms = |channel: usize| {
+                (channel..COUNT).step_by(CHANNELS).filter(|&i| live(i)).map(term).sum()
+            };
+            (0..CHANNELS).map(live_terms).collect()
+        };
+        let (ds, db) = (per_channel(&|i| g[i] * x[i]), per_channel(&|i| g[i]));
+        assert_close("dscale", &gradient(&scale, &found), &ds, 1e-6);
+        assert_close("dshift", &gradient(&shift, &found), &db, 1e-6);
+        if with_residual {
+            let dr: Vec<f64> = (0..COUNT).map(|i| if live(i) { g[i] } else { 0.0 }).collect();
+            assert_close("dresidual", &gradient(&residual, &found), &dr, 1e-6);
+        }
     }
 }

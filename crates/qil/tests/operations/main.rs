@@ -11,6 +11,7 @@ mod batch_norm;
 mod convolution;
 mod empty;
 mod ends;
+mod host_values;
 mod pooling;
 mod pytorch;
 mod quantizer;

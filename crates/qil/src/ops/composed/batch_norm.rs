@@ -5,7 +5,9 @@ use burn::backend::{Backend, TensorMetadata};
 use burn::tensor::Shape;
 
 use super::{along_last, bool_type, column_sums, fill, relu};
-use crate::ops::layer_ops::{Epilogue, Normalized, NormalizedGradients, NormalizedState};
+use crate::ops::layer_ops::{
+    Epilogue, Normalized, NormalizedGradients, NormalizedState, ScaledState,
+};
 
 fn rows_of<B: Backend>(tensor: &FloatTensor<B>) -> usize {
     let shape = tensor.shape();
@@ -59,6 +61,32 @@ pub(crate) fn scale_and_shift<B: Backend>(
     finish::<B>(output, epilogue)
 }
 
+/// The gradient behind ReLU.
+fn behind_relu<B: Backend>(
+    upstream: FloatTensor<B>,
+    relu_output: Option<&FloatTensor<B>>,
+) -> FloatTensor<B> {
+    let Some(output) = relu_output else { return upstream };
+    let dead = B::float_lower_equal_elem(output.clone(), 0f32.into(), bool_type::<B>(output));
+    fill::<B>(upstream, dead, 0.0)
+}
+
+pub(crate) fn scale_and_shift_backward<B: Backend>(
+    forward: &ScaledState<B>,
+    upstream: FloatTensor<B>,
+    residual_wanted: bool,
+) -> NormalizedGradients<B> {
+    let ScaledState { input, relu_output, scale } = forward;
+    let upstream = behind_relu::<B>(upstream, relu_output.as_ref());
+    let scale = along_last::<B>(scale.clone(), input.shape().num_dims());
+    NormalizedGradients {
+        input: B::float_mul(upstream.clone(), scale),
+        scale: channel_sums::<B>(B::float_mul(upstream.clone(), input.clone())),
+        shift: channel_sums::<B>(upstream.clone()),
+        residual: residual_wanted.then_some(upstream),
+    }
+}
+
 pub(crate) fn normalize<B: Backend>(
     input: &FloatTensor<B>,
     scale: &FloatTensor<B>,
@@ -82,13 +110,7 @@ pub(crate) fn normalize_backward<B: Backend>(
     let NormalizedState { input, relu_output, scale, mean, variance, epsilon } = forward;
     let rank = input.shape().num_dims();
     let rows = rows_of::<B>(input).max(1) as f32;
-    let upstream = match relu_output {
-        Some(output) => {
-            let dtype = bool_type::<B>(output);
-            fill::<B>(upstream, B::float_lower_equal_elem(output.clone(), 0f32.into(), dtype), 0.0)
-        }
-        None => upstream,
-    };
+    let upstream = behind_relu::<B>(upstream, relu_output.as_ref());
     let inverse = inverse_deviation::<B>(variance, *epsilon);
     let centered = centered::<B>(input, mean);
     let normalized = B::float_mul(centered, along_last::<B>(inverse.clone(), rank));

@@ -12,11 +12,10 @@ pub(crate) fn forward<B: HostTensors>(
     geometry: Geometry,
 ) -> FloatTensor<B> {
     let shape = geometry.shape(&shape_of::<B>(input), &shape_of::<B>(weights));
-    let algorithm = geometry.algorithm(&shape);
     let [height, width] = shape.output_size();
     B::written(&[shape.batch, height, width, shape.out_channels], |output| {
         let (input, weights) = (B::values(input), B::values(weights));
-        convolution::forward_with(algorithm, &shape, input, weights, output);
+        convolution::forward_with(geometry.algorithm(), &shape, input, weights, output);
     })
 }
 
@@ -30,7 +29,7 @@ pub(crate) fn backward<B: HostTensors>(
     let upstream = B::row_major(upstream);
     let (input_shape, weights_shape) = (shape_of::<B>(input), shape_of::<B>(weights));
     let shape = geometry.shape(&input_shape, &weights_shape);
-    let algorithm = geometry.algorithm(&shape);
+    let algorithm = geometry.algorithm();
     let upstream = B::values(&upstream);
     let by_input = wanted[0].then(|| {
         B::written(&input_shape, |gradient| {
@@ -40,7 +39,8 @@ pub(crate) fn backward<B: HostTensors>(
     });
     let by_weights = wanted[1].then(|| {
         B::written(&weights_shape, |gradient| {
-            convolution::backward_weight(&shape, B::values(input), upstream, gradient);
+            let input = B::values(input);
+            convolution::backward_weight_with(algorithm, &shape, input, upstream, gradient);
         })
     });
     [by_input, by_weights]

@@ -28,6 +28,22 @@ fn empty(shape: &[usize], kind: Kind) -> Tensor {
     Tensor::empty(shape, (kind, Device::Cpu))
 }
 
+/// A CPU tensor with its values changed: in place if nobody else holds them.
+pub(crate) fn change_in_place(tensor: TchTensor, change: impl FnOnce(&mut [f32])) -> TchTensor {
+    let mut tensor = LibTorch::row_major(tensor);
+    if !tensor.can_mut() {
+        tensor = TchTensor::new(tensor.tensor.copy());
+    }
+    let (start, count) = elements(&tensor.tensor, Kind::Float);
+    if count > 0 {
+        // SAFETY: `elements` has checked that `count` numbers of this type lie there without gaps, and
+        // `can_mut` that no other tensor of burn's has this memory.
+        #[allow(unsafe_code)]
+        change(unsafe { from_raw_parts_mut(start.cast(), count) });
+    }
+    tensor
+}
+
 impl HostTensors for LibTorch {
     fn row_major(tensor: TchTensor) -> TchTensor {
         Self::dense(tensor)
@@ -112,6 +128,19 @@ mod tests {
         assert_eq!(LibTorch::values(&TchTensor::new(whole.slice(0, 1, 3, 1))), [2.0, 3.0]);
         let strided = TchTensor::new(whole.reshape([2, 2]).transpose(0, 1));
         assert_eq!(LibTorch::values(&LibTorch::row_major(strided)), [1.0, 3.0, 2.0, 4.0]);
+    }
+
+    #[test]
+    fn values_that_somebody_else_holds_are_copied_before_they_change() {
+        let first = TchTensor::new(Tensor::from_slice(&[1.0_f32, 2.0]));
+        let place = first.tensor.data_ptr();
+        let held = first.clone();
+        let changed = change_in_place(first, |values| values[0] = 5.0);
+        assert_eq!(LibTorch::values(&held), [1.0, 2.0]);
+        assert_eq!(LibTorch::values(&changed), [5.0, 2.0]);
+        let alone = change_in_place(held, |values| values[1] = 7.0);
+        assert_eq!(LibTorch::values(&alone), [1.0, 7.0]);
+        assert_eq!(alone.tensor.data_ptr(), place);
     }
 
     #[test]

@@ -4,11 +4,14 @@ mod host;
 mod operators;
 mod shim;
 
+pub(crate) use host::change_in_place;
+pub(crate) use shim::torch_version;
+
 use burn::backend::LibTorch;
 use burn_tch::TchTensor;
 
 use super::layer_ops::{
-    Epilogue, LayerOps, Normalized, NormalizedGradients, NormalizedState, Window,
+    Epilogue, LayerOps, Normalized, NormalizedGradients, NormalizedState, ScaledState, Window,
 };
 use super::{composed, host as kernels};
 use crate::convolution::Geometry;
@@ -109,6 +112,14 @@ impl LayerOps for LibTorch {
         epilogue: Epilogue<'_, Self>,
     ) -> TchTensor {
         compute!(input => batch_norm::scale_and_shift(input, scale, shift, epilogue))
+    }
+
+    fn scale_and_shift_backward(
+        forward: &ScaledState<Self>,
+        upstream: TchTensor,
+        residual_wanted: bool,
+    ) -> NormalizedGradients<Self> {
+        compute!(&upstream => batch_norm::scale_and_shift_backward(forward, upstream, residual_wanted))
     }
 
     fn max_pool(input: &TchTensor, window: Window) -> (TchTensor, TchTensor) {

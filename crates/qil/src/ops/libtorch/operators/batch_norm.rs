@@ -2,11 +2,13 @@
 
 use burn::backend::LibTorch;
 use burn_tch::TchTensor;
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::{channels_first, channels_last};
 use crate::ops::composed;
-use crate::ops::layer_ops::{Epilogue, Normalized, NormalizedGradients, NormalizedState};
+use crate::ops::layer_ops::{
+    Epilogue, Normalized, NormalizedGradients, NormalizedState, ScaledState,
+};
 use crate::ops::libtorch::shim;
 
 /// Adds the residual and applies ReLU in place.
@@ -18,6 +20,22 @@ fn finish(mut output: TchTensor, epilogue: Epilogue<'_, LibTorch>) -> TchTensor 
         let _ = output.tensor.relu_();
     }
     output
+}
+
+/// The gradient behind ReLU.
+fn behind_relu(upstream: TchTensor, relu_output: Option<&TchTensor>) -> TchTensor {
+    match relu_output {
+        Some(output) => {
+            TchTensor::new(output.tensor.threshold_backward(&upstream.tensor.contiguous(), 0.0))
+        }
+        None => upstream,
+    }
+}
+
+/// Sums of each channel, in double precision.
+fn channel_sums(tensor: &Tensor) -> TchTensor {
+    let sums = tensor.sum_dim_intlist([0_i64, 1, 2].as_slice(), false, Kind::Double);
+    TchTensor::new(sums.to_kind(Kind::Float))
 }
 
 pub(crate) fn normalize(
@@ -59,12 +77,7 @@ pub(crate) fn normalize_backward(
             residual_wanted,
         );
     }
-    let upstream = match &forward.relu_output {
-        Some(output) => {
-            TchTensor::new(output.tensor.threshold_backward(&upstream.tensor.contiguous(), 0.0))
-        }
-        None => upstream,
-    };
+    let upstream = behind_relu(upstream, forward.relu_output.as_ref());
     let inverse_deviation =
         forward.variance.tensor.g_add_scalar(f64::from(forward.epsilon)).rsqrt();
     let [input, scale, shift] = shim::batch_norm_backward(
@@ -91,4 +104,18 @@ pub(crate) fn scale_and_shift(
 ) -> TchTensor {
     let output: Tensor = shift.tensor.addcmul(&input.tensor, &scale.tensor);
     finish(TchTensor::new(output), epilogue)
+}
+
+pub(crate) fn scale_and_shift_backward(
+    forward: &ScaledState<LibTorch>,
+    upstream: TchTensor,
+    residual_wanted: bool,
+) -> NormalizedGradients<LibTorch> {
+    let upstream = behind_relu(upstream, forward.relu_output.as_ref());
+    NormalizedGradients {
+        input: TchTensor::new(upstream.tensor.g_mul(&forward.scale.tensor)),
+        scale: channel_sums(&upstream.tensor.g_mul(&forward.input.tensor)),
+        shift: channel_sums(&upstream.tensor),
+        residual: residual_wanted.then_some(upstream),
+    }
 }
