@@ -7,7 +7,10 @@
 
 use std::time::{Duration, Instant};
 
-use bitsweep_models::{Architecture, Mode, Model, ModelConfig, ParameterGroup, Stem, UpdateRule};
+use bitsweep_models::{
+    Architecture, ConvolutionSettings, Mode, Model, ModelConfig, OutputScale, ParameterGroup, Stem,
+    UpdateRule,
+};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
@@ -19,9 +22,12 @@ const CLASSES: usize = 10;
 struct Descent;
 
 impl UpdateRule for Descent {
-    fn update(&mut self, _: &str, group: ParameterGroup, value: &mut [f32], gradient: &[f32]) {
+    fn update(&mut self, _: &str, group: ParameterGroup, value: &mut [f32], gradient: &mut [f32]) {
         if group == ParameterGroup::Weight {
-            value.iter_mut().zip(gradient).for_each(|(value, gradient)| *value -= 1e-3 * gradient);
+            value
+                .iter_mut()
+                .zip(gradient.iter())
+                .for_each(|(value, gradient)| *value -= 1e-3 * gradient);
         }
     }
 }
@@ -83,6 +89,8 @@ fn main() {
             classes: CLASSES,
             weight_bits: bits,
             activation_bits: bits,
+            output_scale: OutputScale::None,
+            convolution: ConvolutionSettings::default(),
         };
         let mut model =
             Model::new(&config, 1, &Device::flex().autodiff()).expect("this is a network");

@@ -50,8 +50,9 @@ impl AlexNet {
         for (index, channels, (kernel, stride, padding), pool) in stages {
             let outputs = config.channels(channels);
             let name = format!("features.{index}");
-            let widths = (index != 0).then(|| config.widths());
-            let shape = ConvolutionConfig { inputs, outputs, kernel, stride, padding, widths };
+            let quantization = (index != 0).then(|| config.quantization());
+            let shape =
+                ConvolutionConfig { inputs, outputs, kernel, stride, padding, quantization };
             features.push(Feature {
                 convolution: Convolution::new(&name, shape, init),
                 norm: BatchNorm::new(&format!("{name}.bn"), outputs, init.device),
@@ -60,11 +61,11 @@ impl AlexNet {
             inputs = outputs;
         }
         let wide = config.channels(4096);
-        let widths = Some(config.widths());
+        let quantization = Some(config.quantization());
         let norm = |index| BatchNorm::new(&format!("classifier.{index}.bn"), wide, init.device);
         let pixels = grid * grid;
-        let fc6 = Linear::new("classifier.1", inputs * pixels, wide, false, widths, init);
-        let fc7 = Linear::new("classifier.4", wide, wide, false, widths, init);
+        let fc6 = Linear::new("classifier.1", inputs * pixels, wide, false, quantization, init);
+        let fc7 = Linear::new("classifier.4", wide, wide, false, quantization, init);
         Self {
             features,
             pool_window,

@@ -1,6 +1,8 @@
 //! What network to build.
 
-use crate::quantizers::Widths;
+use bitsweep_qil::ConvolutionSettings;
+
+use crate::quantizers::Quantization;
 
 /// Which network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +25,17 @@ pub enum Stem {
     Small,
 }
 
+/// Scale of a quantized layer's output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OutputScale {
+    /// That of quantized values, `[−1, 1] × [0, 1]`: a batch-norm behind the layer absorbs it.
+    #[default]
+    None,
+    /// Times the upper ends of the intervals in use, (c + d) of weights and of activations, as constants. With
+    /// c = d and γ = 1 the layer then computes what it would in full precision, up to rounding and clipping.
+    Interval,
+}
+
 /// What network to build.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ModelConfig {
@@ -41,6 +54,10 @@ pub struct ModelConfig {
     pub weight_bits: u8,
     /// Width of the quantized layers' inputs: 2 to 8, or 32.
     pub activation_bits: u8,
+    /// Scale of the quantized layers' outputs.
+    pub output_scale: OutputScale,
+    /// How convolutions are computed.
+    pub convolution: ConvolutionSettings,
 }
 
 impl ModelConfig {
@@ -59,8 +76,12 @@ impl ModelConfig {
         }
     }
 
-    pub(crate) fn widths(&self) -> Widths {
-        Widths { weights: self.weight_bits, activations: self.activation_bits }
+    pub(crate) fn quantization(&self) -> Quantization {
+        Quantization {
+            weight_bits: self.weight_bits,
+            activation_bits: self.activation_bits,
+            output_scale: self.output_scale,
+        }
     }
 
     /// Says what is wrong with the values, if anything.

@@ -1,5 +1,6 @@
 //! Initial values, from a seed and the tensor's name: the same whatever else a network contains.
 
+use bitsweep_qil::ConvolutionSettings;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngCore, SeedableRng};
 use rand_pcg::Pcg64Mcg;
@@ -10,6 +11,7 @@ use crate::parameter::trained;
 pub(crate) struct Initializer<'a> {
     pub(crate) seed: u64,
     pub(crate) device: &'a Device,
+    pub(crate) convolution: ConvolutionSettings,
 }
 
 impl Initializer<'_> {

@@ -1,11 +1,11 @@
 //! The layers networks are made of.
 
-use bitsweep_qil::{BatchStatistics, batch_norm, conv2d, scale_and_shift};
+use bitsweep_qil::{BatchStatistics, ConvolutionSettings, batch_norm, conv2d, scale_and_shift};
 use burn::tensor::{Device, Tensor};
 
 use crate::init::Initializer;
 use crate::parameter::{Layout, ParameterGroup, Visitor, trained};
-use crate::quantizers::{Quantizers, Widths};
+use crate::quantizers::{Quantization, Quantizers};
 
 /// PyTorch's default.
 pub(crate) const EPSILON: f32 = 1e-5;
@@ -32,6 +32,12 @@ pub(crate) enum Statistics {
     },
     /// The running ones.
     Running,
+    /// None: the input passes with the shift added, as if scale and statistics were those of the identity.
+    /// Running statistics follow those of the batch.
+    Identity {
+        /// Weight of the batch in the running statistics.
+        momentum: f64,
+    },
 }
 
 /// A quantized layer: its weights and what quantizes them.
@@ -66,6 +72,7 @@ pub(crate) struct Convolution {
     quantizable: bool,
     stride: usize,
     padding: usize,
+    settings: ConvolutionSettings,
 }
 
 /// Shape of a convolution.
@@ -77,23 +84,24 @@ pub(crate) struct ConvolutionConfig {
     pub(crate) stride: usize,
     pub(crate) padding: usize,
     /// `None`: always full precision.
-    pub(crate) widths: Option<Widths>,
+    pub(crate) quantization: Option<Quantization>,
 }
 
 impl Convolution {
     pub(crate) fn new(name: &str, config: ConvolutionConfig, init: &Initializer<'_>) -> Self {
-        let ConvolutionConfig { inputs, outputs, kernel, stride, padding, widths } = config;
+        let ConvolutionConfig { inputs, outputs, kernel, stride, padding, quantization } = config;
         let fan_out = outputs * kernel * kernel;
         let weights = init.kaiming_normal(name, [kernel, kernel, inputs, outputs], fan_out);
         let quantizers =
-            widths.filter(|w| !w.is_full()).map(|widths| Quantizers::new(widths, init.device));
+            quantization.filter(|q| !q.is_full()).map(|q| Quantizers::new(q, init.device));
         Self {
             name: name.to_owned(),
             weights,
             quantizers,
-            quantizable: widths.is_some(),
+            quantizable: quantization.is_some(),
             stride,
             padding,
+            settings: init.convolution,
         }
     }
 
@@ -105,10 +113,10 @@ impl Convolution {
             capture(&self.name, values(&input));
         }
         let (input, weights) = match quantizers {
-            Some(q) => (q.activations(input), q.weights(self.weights.clone())),
+            Some(quantizers) => quantizers.apply(input, self.weights.clone()),
             None => (input, self.weights.clone()),
         };
-        conv2d(input, weights, self.stride, self.padding)
+        conv2d(input, weights, self.stride, self.padding, self.settings)
     }
 
     pub(crate) fn quantized(&mut self) -> Option<LayerMut<'_>> {
@@ -158,7 +166,7 @@ impl Linear {
         inputs: usize,
         outputs: usize,
         bias: bool,
-        widths: Option<Widths>,
+        quantization: Option<Quantization>,
         init: &Initializer<'_>,
     ) -> Self {
         let bound = 1.0 / (inputs as f64).sqrt();
@@ -166,10 +174,10 @@ impl Linear {
             name: name.to_owned(),
             weights: init.uniform(&format!("{name}.weight"), [inputs, outputs], bound),
             bias: bias.then(|| init.uniform(&format!("{name}.bias"), [outputs], bound)),
-            quantizers: widths
-                .filter(|w| !w.is_full())
-                .map(|widths| Quantizers::new(widths, init.device)),
-            quantizable: widths.is_some(),
+            quantizers: quantization
+                .filter(|q| !q.is_full())
+                .map(|q| Quantizers::new(q, init.device)),
+            quantizable: quantization.is_some(),
             layout: Layout::Linear,
         }
     }
@@ -188,7 +196,7 @@ impl Linear {
         }
         let quantizers = self.quantizers.as_ref().filter(|_| !pass.full_precision);
         let (input, weights) = match quantizers {
-            Some(q) => (q.activations(input), q.weights(self.weights.clone())),
+            Some(quantizers) => quantizers.apply(input, self.weights.clone()),
             None => (input, self.weights.clone()),
         };
         let output = input.matmul(weights);
@@ -258,6 +266,14 @@ impl BatchNorm {
                     self.scale.clone() / (self.variance.clone() + f64::from(EPSILON)).sqrt();
                 let summand = self.shift.clone() - self.mean.clone() * factor.clone();
                 scale_and_shift(input, factor, summand, residual, relu)
+            }
+            Statistics::Identity { momentum } => {
+                let rows: usize = input.dims()[..3].iter().product();
+                let one = Tensor::ones_like(&self.scale);
+                let zero = Tensor::zeros_like(&self.scale);
+                let (_, batch) = batch_norm(input.clone(), one.clone(), zero, None, false, EPSILON);
+                self.follow(batch, rows, momentum);
+                scale_and_shift(input, one, self.shift.clone(), residual, relu)
             }
         }
     }

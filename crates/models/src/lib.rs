@@ -6,17 +6,25 @@
 
 mod alexnet;
 mod config;
+pub mod import;
 mod init;
+mod intervals;
 mod layer;
 mod model;
+mod normalization;
 mod parameter;
 mod quantizers;
 mod resnet;
 mod state;
+mod update;
 
-pub use bitsweep_qil::{Interval, WeightStatistics};
-pub use config::{Architecture, ModelConfig, Stem};
-pub use model::{LayerQuantizers, Mode, Model, ModelError, UpdateRule};
+pub use bitsweep_qil::{
+    ConvolutionAlgorithm, ConvolutionSettings, Interval, Precision, WeightStatistics,
+};
+pub use config::{Architecture, ModelConfig, OutputScale, Stem};
+pub use intervals::LayerQuantizers;
+pub use model::{Mode, Model, ModelError};
 pub use parameter::ParameterGroup;
 pub use quantizers::WeightQuantizer;
 pub use state::{NamedTensor, QuantizersInState, State, StateError};
+pub use update::UpdateRule;

@@ -38,17 +38,24 @@ pub(crate) fn trained<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
     if tensor.is_autodiff() { tensor.require_grad() } else { tensor }
 }
 
+/// Puts `new` in the place of `tensor`, with a gradient if the old one had one.
+pub(crate) fn replace<const D: usize>(tensor: &mut Tensor<D>, new: Tensor<D>) {
+    let keeps_gradient = tensor.is_require_grad();
+    *tensor = if keeps_gradient { trained(new) } else { new };
+}
+
 /// Something that wants to see every tensor of a model, in network order.
 pub(crate) trait Visitor {
     /// A trained tensor.
     fn parameter<const D: usize>(
         &mut self,
-        name: &str,
-        group: ParameterGroup,
-        layout: Layout,
-        tensor: &mut Tensor<D>,
-    );
+        _name: &str,
+        _group: ParameterGroup,
+        _layout: Layout,
+        _tensor: &mut Tensor<D>,
+    ) {
+    }
 
     /// A tensor that is kept but not trained.
-    fn buffer(&mut self, name: &str, tensor: &mut Tensor<1>);
+    fn buffer(&mut self, _name: &str, _tensor: &mut Tensor<1>) {}
 }

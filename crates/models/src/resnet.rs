@@ -7,7 +7,7 @@ use crate::config::{ModelConfig, Stem};
 use crate::init::Initializer;
 use crate::layer::{BatchNorm, Convolution, ConvolutionConfig, LayerMut, Linear, Pass};
 use crate::parameter::Visitor;
-use crate::quantizers::Widths;
+use crate::quantizers::Quantization;
 
 #[derive(Clone, Debug)]
 struct Block {
@@ -24,13 +24,14 @@ impl Block {
         inputs: usize,
         outputs: usize,
         stride: usize,
-        widths: Widths,
+        quantization: Quantization,
         init: &Initializer<'_>,
     ) -> Self {
         let convolution = |part: &str, inputs, kernel, stride| {
             let padding = kernel / 2;
-            let widths = Some(widths);
-            let config = ConvolutionConfig { inputs, outputs, kernel, stride, padding, widths };
+            let quantization = Some(quantization);
+            let config =
+                ConvolutionConfig { inputs, outputs, kernel, stride, padding, quantization };
             Convolution::new(&format!("{name}.{part}"), config, init)
         };
         let norm = |part: &str| BatchNorm::new(&format!("{name}.{part}"), outputs, init.device);
@@ -93,7 +94,7 @@ impl ResNet {
             kernel,
             stride,
             padding,
-            widths: None,
+            quantization: None,
         };
         let mut blocks = Vec::new();
         let mut inputs = channels;
@@ -102,7 +103,14 @@ impl ResNet {
             for block in 0..count {
                 let stride = if block == 0 && stage > 0 { 2 } else { 1 };
                 let name = format!("layer{}.{block}", stage + 1);
-                blocks.push(Block::new(&name, inputs, outputs, stride, config.widths(), init));
+                blocks.push(Block::new(
+                    &name,
+                    inputs,
+                    outputs,
+                    stride,
+                    config.quantization(),
+                    init,
+                ));
                 inputs = outputs;
             }
         }

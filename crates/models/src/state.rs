@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::{Tensor, TensorData};
 
 use crate::layer::values;
-use crate::parameter::{Layout, ParameterGroup, Visitor, trained};
+use crate::parameter::{Layout, ParameterGroup, Visitor, replace};
 
 /// A tensor outside a backend.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +20,7 @@ pub struct NamedTensor {
 pub type State = BTreeMap<String, NamedTensor>;
 
 /// Marks names that only quantized networks have.
-const QUANTIZER: &str = "_quantizer.";
+pub(crate) const QUANTIZER: &str = "_quantizer.";
 
 /// Whether the state must have exactly this network's quantizers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +139,8 @@ impl Visitor for Writer<'_> {
     ) {
         if let Some(new) = self.take(name, layout, &tensor.dims()) {
             let data = TensorData::new(new.values, new.shape);
-            *tensor = trained(Tensor::from_data(data, &tensor.device()));
+            let new = Tensor::from_data(data, &tensor.device());
+            replace(tensor, new);
         }
     }
 

@@ -52,7 +52,8 @@ pub(super) fn without_wrappers<T>(
         }
         notes.push(format!("stripped `{prefix}` from {} names", inside.len()));
         for (what, count) in beside {
-            notes.push(format!("left out `{what}`: {count} tensors beside the network"));
+            let plural = if count == 1 { "" } else { "s" };
+            notes.push(format!("left out `{what}`: {count} tensor{plural} beside the network"));
         }
         tensors = inside;
     }

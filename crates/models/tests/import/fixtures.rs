@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use bitsweep_models::{Architecture, ModelConfig, OutputScale, Stem};
+use bitsweep_models::{Architecture, ConvolutionSettings, ModelConfig, OutputScale, Stem};
 
 /// A committed file.
 pub(crate) fn fixture(name: &str) -> PathBuf {
@@ -33,6 +33,7 @@ pub(crate) fn resnet18() -> ModelConfig {
         weight_bits: 32,
         activation_bits: 32,
         output_scale: OutputScale::None,
+        convolution: ConvolutionSettings::default(),
     }
 }
 

@@ -165,3 +165,33 @@ fn evaluation_of_a_frozen_network_builds_no_graph() {
     let logits = model.frozen().forward(images(1, [2, 28, 28, 1]), Mode::Evaluate);
     assert!(!logits.is_autodiff());
 }
+
+#[test]
+fn an_identity_batch_norm_adds_its_shift_whatever_the_images() {
+    let mut model = trainable(&small(Architecture::AlexNet, 32));
+    let mut state = model.state();
+    // As an import leaves it: statistics of nothing, the bias as shift.
+    for (name, tensor) in &mut state {
+        let value = match name {
+            name if name.ends_with(".bn.weight") => (1.0_f32 + 1e-5).sqrt(),
+            name if name.ends_with(".running_mean") => 0.0,
+            name if name.ends_with(".running_var") => 1.0,
+            name if name.ends_with(".bn.bias") => 0.05,
+            _ => continue,
+        };
+        tensor.values.fill(value);
+    }
+    model.load_state(&state, bitsweep_models::QuantizersInState::Required).unwrap();
+    let other = images(8, [5, 28, 28, 1]);
+    let before = values(model.frozen().forward(other.clone(), Mode::Evaluate));
+    let batches = [1, 2].map(|seed| images(seed, [8, 28, 28, 1]));
+    model.make_batch_norm_identity(batches.into_iter()).unwrap();
+    let after = values(model.frozen().forward(other, Mode::Evaluate));
+    let largest = before.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
+    for (before, after) in before.iter().zip(&after) {
+        assert!((before - after).abs() < 1e-4 * largest, "{before} {after}");
+    }
+    let changed = model.state();
+    assert!(statistic(&changed, "features.3.bn.running_var").iter().all(|v| *v != 1.0));
+    assert!(statistic(&changed, "features.3.bn.running_mean").iter().any(|v| *v != 0.0));
+}

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use bitsweep_models::{Architecture, LayerQuantizers, Model, ModelConfig, Stem, WeightQuantizer};
+use bitsweep_models::{
+    Architecture, ConvolutionSettings, LayerQuantizers, Model, ModelConfig, OutputScale, Stem,
+    WeightQuantizer,
+};
 use bitsweep_qil::{activation_levels, search_activations, search_weights};
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -19,6 +22,8 @@ pub(crate) fn small(architecture: Architecture, bits: u8) -> ModelConfig {
         classes: 10,
         weight_bits: bits,
         activation_bits: bits,
+        output_scale: OutputScale::None,
+        convolution: ConvolutionSettings::default(),
     }
 }
 

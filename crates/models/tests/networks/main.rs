@@ -6,6 +6,7 @@ mod calibration;
 mod fixtures;
 mod gradients;
 mod plan;
+mod pytorch;
 mod reference;
 mod shapes;
 mod state;

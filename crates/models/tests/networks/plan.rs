@@ -1,6 +1,6 @@
 //! The networks against what a sweep's plan says about them: one description each, which must agree.
 
-use bitsweep_models::{Architecture, Model, ModelConfig, Stem};
+use bitsweep_models::{Architecture, ConvolutionSettings, Model, ModelConfig, OutputScale, Stem};
 use bitsweep_sweep as sweep;
 use burn::tensor::Device;
 
@@ -21,6 +21,8 @@ fn both(
         classes,
         weight_bits: bits,
         activation_bits: bits,
+        output_scale: OutputScale::None,
+        convolution: ConvolutionSettings::default(),
     };
     let spec = sweep::ModelSpec {
         network: match architecture {

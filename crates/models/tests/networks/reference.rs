@@ -185,7 +185,7 @@ fn quantized_networks_compute_what_their_state_says() {
 struct Show;
 
 impl UpdateRule for Show {
-    fn update(&mut self, _: &str, _: ParameterGroup, value: &mut [f32], gradient: &[f32]) {
+    fn update(&mut self, _: &str, _: ParameterGroup, value: &mut [f32], gradient: &mut [f32]) {
         value.copy_from_slice(gradient);
     }
 }

@@ -1,6 +1,8 @@
 //! Parameter counts, names, sizes of outputs, and what a configuration may be.
 
-use bitsweep_models::{Architecture, Mode, Model, ModelConfig, Stem};
+use bitsweep_models::{
+    Architecture, ConvolutionSettings, Mode, Model, ModelConfig, OutputScale, Stem,
+};
 use burn::tensor::Device;
 
 use crate::fixtures::{ALL, images, small, trainable, values};
@@ -14,6 +16,8 @@ fn published(architecture: Architecture, bits: u8) -> Model {
         classes: 1000,
         weight_bits: bits,
         activation_bits: bits,
+        output_scale: OutputScale::None,
+        convolution: ConvolutionSettings::default(),
     };
     Model::new(&config, 0, &Device::flex()).unwrap()
 }

@@ -12,11 +12,15 @@ const BATCH: usize = 16;
 
 /// Mean cross-entropy of a fixed batch, and its gradients.
 fn loss(model: &mut Model) -> (f32, Gradients) {
+    loss_in(model, Mode::Train)
+}
+
+fn loss_in(model: &mut Model, mode: Mode) -> (f32, Gradients) {
     let device = model.device().clone();
     let batch = Tensor::from_data(images(9, [BATCH, 28, 28, 1]).into_data(), &device);
     let labels: Vec<i64> = (0..BATCH as i64).map(|i| i % 10).collect();
     let labels: Tensor<2, Int> = Tensor::from_data(TensorData::new(labels, [BATCH, 1]), &device);
-    let logits = model.forward(batch, Mode::Train);
+    let logits = model.forward(batch, mode);
     let loss = log_softmax(logits, 1).gather(1, labels).mean().neg();
     (values(loss.clone())[0], loss.backward())
 }
@@ -29,12 +33,21 @@ struct Descent {
 }
 
 impl UpdateRule for Descent {
-    fn update(&mut self, name: &str, group: ParameterGroup, value: &mut [f32], gradient: &[f32]) {
+    fn update(
+        &mut self,
+        name: &str,
+        group: ParameterGroup,
+        value: &mut [f32],
+        gradient: &mut [f32],
+    ) {
         let norm = gradient.iter().map(|g| g * g).sum::<f32>().sqrt();
         self.told.insert(name.to_owned(), (group, norm));
         let interval = matches!(group, ParameterGroup::Interval | ParameterGroup::Gamma);
         let rate = if interval { 0.01 * self.learning_rate } else { self.learning_rate };
-        value.iter_mut().zip(gradient).for_each(|(value, gradient)| *value -= rate * gradient);
+        value
+            .iter_mut()
+            .zip(gradient.iter())
+            .for_each(|(value, gradient)| *value -= rate * gradient);
     }
 }
 
@@ -120,7 +133,7 @@ fn a_frozen_copy_does_not_follow() {
 fn what_the_rule_leaves_alone_stays() {
     struct Nothing;
     impl UpdateRule for Nothing {
-        fn update(&mut self, _: &str, _: ParameterGroup, _: &mut [f32], _: &[f32]) {}
+        fn update(&mut self, _: &str, _: ParameterGroup, _: &mut [f32], _: &mut [f32]) {}
     }
     let mut model = trainable(&small(Architecture::AlexNet, 4));
     let (_, mut gradients) = loss(&mut model);
@@ -147,4 +160,77 @@ fn statistics_count_what_the_intervals_do_to_the_weights() {
         assert!(statistics.zero >= statistics.below_interval);
         assert!(statistics.zero > 0.0 && statistics.zero < 1.0, "{}", layer.layer);
     }
+}
+
+#[test]
+fn parameters_that_are_not_trained_get_no_gradient_and_stay() {
+    for architecture in ALL {
+        let mut model = trainable(&small(architecture, 4));
+        calibrate(&mut model, architecture, &images(9, [BATCH, 28, 28, 1]));
+        model.set_trained(|group| group == ParameterGroup::Interval);
+        let before = model.state();
+        let (_, mut gradients) = loss(&mut model);
+        let mut rule = Descent { learning_rate: 0.1, ..Descent::default() };
+        model.update(&mut gradients, &mut rule);
+        let intervals = |name: &String| name.contains("_quantizer.") && !name.ends_with(".gamma");
+        let expected: Vec<&String> = before.keys().filter(|name| intervals(name)).collect();
+        assert_eq!(rule.told.keys().collect::<Vec<_>>(), expected);
+        let after = model.state();
+        for (name, value) in &before {
+            let moves = intervals(name) || name.contains("running_");
+            assert_eq!(after[name] != *value, moves, "{architecture:?}: {name}");
+        }
+        // Loading a state or setting intervals does not change what is trained.
+        model.load_state(&before, bitsweep_models::QuantizersInState::Required).unwrap();
+        let quantizers = model.quantizers();
+        model.set_quantizers(&quantizers);
+        let (_, mut gradients) = loss(&mut model);
+        let mut again = Descent::default();
+        model.update(&mut gradients, &mut again);
+        assert_eq!(again.told.keys().collect::<Vec<_>>(), expected);
+    }
+}
+
+#[test]
+fn with_fixed_statistics_a_step_learns_and_leaves_them_alone() {
+    let mut model = trainable(&small(Architecture::ResNet18, 4));
+    calibrate(&mut model, Architecture::ResNet18, &images(9, [BATCH, 28, 28, 1]));
+    let before = model.state();
+    let mut losses = Vec::new();
+    for _ in 0..6 {
+        let (loss, mut gradients) = loss_in(&mut model, Mode::Evaluate);
+        let mut rule = Descent { learning_rate: 0.02, ..Descent::default() };
+        model.update(&mut gradients, &mut rule);
+        assert_eq!(rule.told.len(), before.keys().filter(|n| !n.contains("running_")).count());
+        losses.push(loss);
+    }
+    assert!(losses[5] < losses[0], "{losses:?}");
+    let after = model.state();
+    for name in before.keys().filter(|name| name.contains("running_")) {
+        assert_eq!(after[name], before[name], "{name}");
+    }
+}
+
+#[test]
+fn blending_moves_every_value_by_a_share_of_the_difference_and_equal_ones_not_at_all() {
+    let trained = trainable(&small(Architecture::ResNet18, 4));
+    let mut average = trained.frozen();
+    let start = average.state();
+    average.blend(&trained, 0.3);
+    assert_eq!(average.state(), start, "nothing to move towards");
+
+    let mut moved = trained.clone();
+    let (_, mut gradients) = loss(&mut moved);
+    moved.update(&mut gradients, &mut Descent { learning_rate: 0.1, ..Descent::default() });
+    let end = moved.state();
+    average.blend(&moved, 0.3);
+    for (name, value) in average.state() {
+        for ((found, start), end) in
+            value.values.iter().zip(&start[&name].values).zip(&end[&name].values)
+        {
+            let expected = 0.3 * start + 0.7 * end;
+            assert!((found - expected).abs() < 1e-5, "{name}: {found} {expected}");
+        }
+    }
+    assert_eq!(moved.state(), end);
 }
