@@ -91,3 +91,30 @@ fn a_trial_process_without_a_request_says_who_starts_it() {
     let told = standard_error(&bitsweep(&["trial"]).code(1));
     assert!(told.contains("bitsweep run"), "{told}");
 }
+
+#[cfg(feature = "train")]
+#[test]
+fn devices_are_listed_for_people_and_for_programs() {
+    let list = standard_output(&bitsweep(&["devices"]).success());
+    assert!(list.contains("flex"), "{list}");
+    let json = standard_output(&bitsweep(&["devices", "--json"]).success());
+    let document: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(document["devices"][0]["name"], "flex", "{json}");
+    let names: Vec<_> = document["devices"].as_array().expect("a list").iter().collect();
+    let has = |name: &str| names.iter().any(|device| device["name"] == name);
+    assert_eq!(has("cpu"), document["libtorch"] == true, "{json}");
+    assert_eq!(has("cuda:0"), document["without_gpu"].is_null(), "{json}");
+}
+
+#[cfg(feature = "train")]
+#[test]
+fn a_device_that_is_not_there_is_named_before_anything_starts() {
+    for device in ["cuda:77", "tpu"] {
+        for command in [vec!["run", "quickstart"], vec!["worker", "--coordinator", "127.0.0.1:1"]] {
+            let arguments = [&command[..], &["--device", device]].concat();
+            let error = standard_error(&bitsweep(&arguments).code(2));
+            assert!(error.contains(device), "{error}");
+            assert!(error.contains("flex"), "what there is instead is missing: {error}");
+        }
+    }
+}
