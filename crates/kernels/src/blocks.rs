@@ -1,5 +1,7 @@
 //! Fixed division of element-wise work, and sums whose error does not grow with length.
 
+use std::mem::MaybeUninit;
+
 use rayon::prelude::*;
 
 /// Elements handed to one task: large enough to hide the cost of a task, small enough for L2.
@@ -25,7 +27,11 @@ pub(crate) fn block_sum(values: &[f32]) -> f64 {
 }
 
 /// Runs `body` on corresponding tasks of `input` and `output`.
-pub(crate) fn map(input: &[f32], output: &mut [f32], body: impl Fn(&[f32], &mut [f32]) + Sync) {
+pub(crate) fn map(
+    input: &[f32],
+    output: &mut [MaybeUninit<f32>],
+    body: impl Fn(&[f32], &mut [MaybeUninit<f32>]) + Sync,
+) {
     if input.len() <= TASK {
         return body(input, output);
     }
@@ -40,8 +46,8 @@ pub(crate) fn map(input: &[f32], output: &mut [f32], body: impl Fn(&[f32], &mut 
 pub(crate) fn map_sum<const K: usize>(
     first: &[f32],
     second: &[f32],
-    output: &mut [f32],
-    body: impl Fn(&[f32], &[f32], &mut [f32]) -> [f64; K] + Sync,
+    output: &mut [MaybeUninit<f32>],
+    body: impl Fn(&[f32], &[f32], &mut [MaybeUninit<f32>]) -> [f64; K] + Sync,
 ) -> [f64; K] {
     if first.len() <= TASK {
         return body(first, second, output);

@@ -20,6 +20,7 @@ pub mod sgd;
 
 mod blocks;
 mod dispatch;
+mod fresh;
 mod pointer;
 mod product;
 mod scratch;

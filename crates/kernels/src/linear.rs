@@ -4,6 +4,7 @@
 //! pass reads or writes every weight once. Activations are packed beforehand, weights a block at a
 //! time. No result depends on the number of threads.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
@@ -11,6 +12,7 @@ use pulp::{Simd, WithSimd};
 use crate::blocks::same_length;
 use crate::convolution::lanes;
 use crate::dispatch::{dispatch_channels, part};
+use crate::fresh::{uninitialized, vector};
 use crate::pointer::{Source, Target};
 use crate::product::{STRIP, Strip};
 use crate::scratch::Scratch;
@@ -59,9 +61,32 @@ impl LinearShape {
 /// If a slice's length contradicts `shape`.
 #[track_caller]
 pub fn forward(shape: &LinearShape, input: &[f32], weights: &[f32], output: &mut [f32]) {
+    // SAFETY: passes write initialized elements only.
+    write_output(shape, input, weights, unsafe { uninitialized(output) });
+}
+
+/// [`forward`] to a new vector, whose memory is written once only.
+///
+/// # Panics
+/// As [`forward`].
+#[track_caller]
+pub fn forward_to_vec(shape: &LinearShape, input: &[f32], weights: &[f32]) -> Vec<f32> {
+    let write = |output: &mut [_]| write_output(shape, input, weights, output);
+    // SAFETY: passes write every element.
+    unsafe { vector(shape.batch * shape.outputs, write).0 }
+}
+
+#[track_caller]
+fn write_output(
+    shape: &LinearShape,
+    input: &[f32],
+    weights: &[f32],
+    output: &mut [MaybeUninit<f32>],
+) {
     shape.check(input.len(), weights.len(), output.len());
     if shape.is_empty() {
-        return output.fill(0.0);
+        output.fill(MaybeUninit::new(0.0));
+        return;
     }
     let of = Multiplication {
         batch: shape.batch,
@@ -84,9 +109,36 @@ pub fn backward_input(
     weights: &[f32],
     grad_input: &mut [f32],
 ) {
+    // SAFETY: passes write initialized elements only.
+    write_grad_input(shape, grad_output, weights, unsafe { uninitialized(grad_input) });
+}
+
+/// [`backward_input`] to a new vector, whose memory is written once only.
+///
+/// # Panics
+/// As [`backward_input`].
+#[track_caller]
+pub fn backward_input_to_vec(
+    shape: &LinearShape,
+    grad_output: &[f32],
+    weights: &[f32],
+) -> Vec<f32> {
+    let write = |to: &mut [_]| write_grad_input(shape, grad_output, weights, to);
+    // SAFETY: passes write every element.
+    unsafe { vector(shape.batch * shape.inputs, write).0 }
+}
+
+#[track_caller]
+fn write_grad_input(
+    shape: &LinearShape,
+    grad_output: &[f32],
+    weights: &[f32],
+    grad_input: &mut [MaybeUninit<f32>],
+) {
     shape.check(grad_input.len(), weights.len(), grad_output.len());
     if shape.is_empty() {
-        return grad_input.fill(0.0);
+        grad_input.fill(MaybeUninit::new(0.0));
+        return;
     }
     let of = Multiplication {
         batch: shape.batch,
@@ -109,9 +161,32 @@ pub fn backward_weight(
     grad_output: &[f32],
     grad_weights: &mut [f32],
 ) {
+    // SAFETY: passes write initialized elements only.
+    write_grad_weights(shape, input, grad_output, unsafe { uninitialized(grad_weights) });
+}
+
+/// [`backward_weight`] to a new vector, whose memory is written once only.
+///
+/// # Panics
+/// As [`backward_weight`].
+#[track_caller]
+pub fn backward_weight_to_vec(shape: &LinearShape, input: &[f32], grad_output: &[f32]) -> Vec<f32> {
+    let write = |to: &mut [_]| write_grad_weights(shape, input, grad_output, to);
+    // SAFETY: passes write every element.
+    unsafe { vector(shape.inputs * shape.outputs, write).0 }
+}
+
+#[track_caller]
+fn write_grad_weights(
+    shape: &LinearShape,
+    input: &[f32],
+    grad_output: &[f32],
+    grad_weights: &mut [MaybeUninit<f32>],
+) {
     shape.check(input.len(), grad_weights.len(), grad_output.len());
     if shape.is_empty() {
-        return grad_weights.fill(0.0);
+        grad_weights.fill(MaybeUninit::new(0.0));
+        return;
     }
     let LinearShape { batch, inputs, outputs } = *shape;
     let lanes = lanes(outputs);

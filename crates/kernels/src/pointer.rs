@@ -1,5 +1,7 @@
 //! Raw pointers that tasks on several threads may hold at once.
 
+use std::mem::MaybeUninit;
+
 /// Start of a slice that only reads go through.
 #[derive(Clone, Copy)]
 pub(crate) struct Source(*const f32);
@@ -31,8 +33,8 @@ impl Source {
 }
 
 impl Target {
-    pub(crate) fn new(slice: &mut [f32]) -> Self {
-        Self(slice.as_mut_ptr())
+    pub(crate) fn new(slice: &mut [MaybeUninit<f32>]) -> Self {
+        Self(slice.as_mut_ptr().cast())
     }
 
     /// From the start of memory that outlives the tasks and that nobody else uses.

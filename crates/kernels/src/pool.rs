@@ -1,10 +1,13 @@
 //! Pooling of NHWC images: maximum over windows, mean over whole images.
 
+use std::mem::MaybeUninit;
+
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::blocks::same_length;
 use crate::dispatch::dispatch;
+use crate::fresh::{initialized, uninitialized, vector};
 
 /// Sizes of a max-pooling layer. Windows are square.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,6 +77,33 @@ impl MaxPoolShape {
 /// If a slice's length contradicts `shape`, or as [`MaxPoolShape::output_size`].
 #[track_caller]
 pub fn max_pool(shape: &MaxPoolShape, input: &[f32], output: &mut [f32], indices: &mut [u32]) {
+    // SAFETY: the pass writes initialized elements only.
+    unsafe { write_maxima(shape, input, uninitialized(output), uninitialized(indices)) };
+}
+
+/// [`max_pool`] to new vectors, whose memory is written once only.
+///
+/// # Panics
+/// As [`max_pool`].
+#[track_caller]
+pub fn max_pool_to_vec(shape: &MaxPoolShape, input: &[f32]) -> (Vec<f32>, Vec<u32>) {
+    let length = shape.output_length();
+    // SAFETY: the pass writes every element of both.
+    unsafe {
+        let (output, (indices, ())) = vector(length, |output| {
+            vector(length, |indices| write_maxima(shape, input, output, indices))
+        });
+        (output, indices)
+    }
+}
+
+#[track_caller]
+fn write_maxima(
+    shape: &MaxPoolShape,
+    input: &[f32],
+    output: &mut [MaybeUninit<f32>],
+    indices: &mut [MaybeUninit<u32>],
+) {
     let [height, width] = shape.output_size();
     same_length("the input", input.len(), "the shape", shape.input_length());
     same_length("the output", output.len(), "the shape", shape.output_length());
@@ -98,8 +128,8 @@ struct MaxPoolLine<'a> {
     y: usize,
     /// The image.
     input: &'a [f32],
-    output: &'a mut [f32],
-    indices: &'a mut [u32],
+    output: &'a mut [MaybeUninit<f32>],
+    indices: &'a mut [MaybeUninit<u32>],
 }
 
 impl WithSimd for MaxPoolLine<'_> {
@@ -114,8 +144,13 @@ impl WithSimd for MaxPoolLine<'_> {
         for (x, (best, index)) in pixels.enumerate() {
             let columns = window(x, shape.width, shape);
             let first = rows.start * shape.width + columns.start;
-            best.copy_from_slice(&input[first * channels..(first + 1) * channels]);
-            index.fill(first as u32);
+            let values = &input[first * channels..(first + 1) * channels];
+            for ((best, index), &value) in best.iter_mut().zip(index.iter_mut()).zip(values) {
+                best.write(value);
+                index.write(first as u32);
+            }
+            // SAFETY: the loop above has written every element of both.
+            let (best, index) = unsafe { (initialized(best), initialized(index)) };
             for y in rows.clone() {
                 for x in columns.clone() {
                     let place = y * shape.width + x;
@@ -153,6 +188,32 @@ pub fn max_pool_backward(
     indices: &[u32],
     grad_input: &mut [f32],
 ) {
+    // SAFETY: the pass writes initialized elements only.
+    write_max_gradient(shape, grad_output, indices, unsafe { uninitialized(grad_input) });
+}
+
+/// [`max_pool_backward`] to a new vector, whose memory is written once only.
+///
+/// # Panics
+/// As [`max_pool_backward`].
+#[track_caller]
+pub fn max_pool_backward_to_vec(
+    shape: &MaxPoolShape,
+    grad_output: &[f32],
+    indices: &[u32],
+) -> Vec<f32> {
+    let write = |to: &mut [_]| write_max_gradient(shape, grad_output, indices, to);
+    // SAFETY: the pass writes every element.
+    unsafe { vector(shape.input_length(), write).0 }
+}
+
+#[track_caller]
+fn write_max_gradient(
+    shape: &MaxPoolShape,
+    grad_output: &[f32],
+    indices: &[u32],
+    grad_input: &mut [MaybeUninit<f32>],
+) {
     let [height, width] = shape.output_size();
     same_length("the output's gradient", grad_output.len(), "the shape", shape.output_length());
     same_length("the indices", indices.len(), "the shape", shape.output_length());
@@ -166,7 +227,9 @@ pub fn max_pool_backward(
         .zip(grad_output.par_chunks(height * width * channels))
         .zip(indices.par_chunks(height * width * channels))
         .for_each(|((to, from), indices)| {
-            to.fill(0.0);
+            to.fill(MaybeUninit::new(0.0));
+            // SAFETY: every element has just been written.
+            let to = unsafe { initialized(to) };
             for (from, indices) in from.chunks(channels).zip(indices.chunks(channels)) {
                 for (channel, (&from, &index)) in from.iter().zip(indices).enumerate() {
                     to[index as usize * channels + channel] += from;

@@ -1,11 +1,14 @@
 //! Scale, shift, residual and ReLU in one pass.
 
+use std::mem::MaybeUninit;
+
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{Epilogue, period};
 use crate::blocks::same_length;
 use crate::dispatch::dispatch;
+use crate::fresh::{uninitialized, vector};
 
 /// `output = relu(input * scale + shift + residual)`, with one scale and shift per channel: inference
 /// with running statistics, and the second half of [`forward`](super::forward).
@@ -21,6 +24,34 @@ pub fn apply(
     epilogue: Epilogue<'_>,
     output: &mut [f32],
 ) {
+    // SAFETY: the pass writes initialized elements only.
+    write(input, scale, shift, epilogue, unsafe { uninitialized(output) });
+}
+
+/// [`apply`] to a new vector, whose memory is written once only.
+///
+/// # Panics
+/// As [`apply`].
+#[track_caller]
+pub fn apply_to_vec(
+    input: &[f32],
+    scale: &[f32],
+    shift: &[f32],
+    epilogue: Epilogue<'_>,
+) -> Vec<f32> {
+    let write = |output: &mut [_]| write(input, scale, shift, epilogue, output);
+    // SAFETY: the pass writes every element.
+    unsafe { vector(input.len(), write).0 }
+}
+
+#[track_caller]
+fn write(
+    input: &[f32],
+    scale: &[f32],
+    shift: &[f32],
+    epilogue: Epilogue<'_>,
+    output: &mut [MaybeUninit<f32>],
+) {
     let channels = scale.len();
     period::check(input.len(), channels);
     same_length("the shift", shift.len(), "the scale", channels);
@@ -30,7 +61,7 @@ pub fn apply(
     }
     let (scale, shift) = (&period::repeat(scale)[..], &period::repeat(shift)[..]);
     let task = period::task(channels);
-    let part = |(index, output): (usize, &mut [f32])| {
+    let part = |(index, output): (usize, &mut [MaybeUninit<f32>])| {
         let range = index * task..index * task + output.len();
         let input = &input[range.clone()];
         match (epilogue.residual.map(|residual| &residual[range]), epilogue.relu) {
@@ -61,7 +92,7 @@ struct Apply<'a, const RESIDUAL: bool, const RELU: bool> {
     residual: &'a [f32],
     scale: &'a [f32],
     shift: &'a [f32],
-    output: &'a mut [f32],
+    output: &'a mut [MaybeUninit<f32>],
 }
 
 impl<const RESIDUAL: bool, const RELU: bool> WithSimd for Apply<'_, RESIDUAL, RELU> {
@@ -81,7 +112,7 @@ impl<const RESIDUAL: bool, const RELU: bool> WithSimd for Apply<'_, RESIDUAL, RE
                     y += residual;
                 }
                 // Unlike `max`, a comparison lets NaN through.
-                *output = if RELU && y < 0.0 { 0.0 } else { y };
+                output.write(if RELU && y < 0.0 { 0.0 } else { y });
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Backward pass of batch normalization with residual and ReLU.
 
+use std::mem::MaybeUninit;
+
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -7,6 +9,7 @@ use super::statistics::inverse_deviation;
 use super::{BatchStatistics, period};
 use crate::blocks::same_length;
 use crate::dispatch::dispatch;
+use crate::fresh::{initialized, uninitialized, vector};
 
 /// Periods summed in `f32` before the sum moves to `f64`.
 const FLUSH: usize = 32;
@@ -51,6 +54,47 @@ impl BatchNormBackward<'_> {
         &self,
         grad_input: &mut [f32],
         grad_residual: Option<&mut [f32]>,
+    ) -> BatchNormGradients {
+        // SAFETY: the pass writes initialized elements only.
+        unsafe {
+            self.write_all(
+                uninitialized(grad_input),
+                grad_residual.map(|residual| uninitialized(residual)),
+            )
+        }
+    }
+
+    /// [`run`](Self::run) to new vectors, whose memory is written once only: gradients of the input,
+    /// of the residual if asked, and of the parameters.
+    ///
+    /// # Panics
+    /// As [`run`](Self::run).
+    #[track_caller]
+    pub fn run_to_vec(
+        &self,
+        with_residual: bool,
+    ) -> (Vec<f32>, Option<Vec<f32>>, BatchNormGradients) {
+        let length = self.input.len();
+        if !with_residual {
+            // SAFETY: the pass writes every element.
+            let (grad_input, gradients) =
+                unsafe { vector(length, |grad_input| self.write_all(grad_input, None)) };
+            return (grad_input, None, gradients);
+        }
+        // SAFETY: the pass writes every element of both.
+        let (grad_input, (residual, gradients)) = unsafe {
+            vector(length, |grad_input| {
+                vector(length, |residual| self.write_all(grad_input, Some(residual)))
+            })
+        };
+        (grad_input, Some(residual), gradients)
+    }
+
+    #[track_caller]
+    fn write_all(
+        &self,
+        grad_input: &mut [MaybeUninit<f32>],
+        grad_residual: Option<&mut [MaybeUninit<f32>]>,
     ) -> BatchNormGradients {
         let channels = self.gamma.len();
         let length = self.input.len();
@@ -110,8 +154,8 @@ impl BatchNormBackward<'_> {
         &self,
         dgamma: &[f64],
         dbeta: &[f64],
-        grad_input: &mut [f32],
-        grad_residual: Option<&mut [f32]>,
+        grad_input: &mut [MaybeUninit<f32>],
+        grad_residual: Option<&mut [MaybeUninit<f32>]>,
     ) {
         let channels = self.gamma.len();
         let rows = (self.input.len() / channels) as f64;
@@ -130,7 +174,9 @@ impl BatchNormBackward<'_> {
             offset: &period::repeat(&offset),
         };
         let task = period::task(channels);
-        let body = |index: usize, grad_input: &mut [f32], residual: Option<&mut [f32]>| {
+        let body = |index: usize,
+                    grad_input: &mut [MaybeUninit<f32>],
+                    residual: Option<&mut [MaybeUninit<f32>]>| {
             let range = index * task..index * task + grad_input.len();
             let write = Write {
                 input: &self.input[range.clone()],
@@ -220,7 +266,7 @@ struct Write<'a> {
     output: Option<&'a [f32]>,
     grad: &'a [f32],
     per_channel: PerChannel<'a>,
-    grad_input: &'a mut [f32],
+    grad_input: &'a mut [MaybeUninit<f32>],
 }
 
 impl WithSimd for Write<'_> {
@@ -248,7 +294,7 @@ impl WithSimd for Write<'_> {
 }
 
 /// Writes the residual's gradient first and then reads it as the gradient behind ReLU.
-struct WriteBoth<'a>(Write<'a>, &'a mut [f32]);
+struct WriteBoth<'a>(Write<'a>, &'a mut [MaybeUninit<f32>]);
 
 impl WithSimd for WriteBoth<'_> {
     type Output = ();
@@ -257,15 +303,21 @@ impl WithSimd for WriteBoth<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self(write, residual) = self;
         match write.output {
-            None => residual.copy_from_slice(write.grad),
+            None => {
+                for (residual, &grad) in residual.iter_mut().zip(write.grad) {
+                    residual.write(grad);
+                }
+            }
             Some(output) => {
                 for ((residual, &grad), &output) in residual.iter_mut().zip(write.grad).zip(output)
                 {
-                    *residual = behind_relu(grad, output);
+                    residual.write(behind_relu(grad, output));
                 }
             }
         }
-        Write { output: None, grad: residual, ..write }.with_simd(simd);
+        // SAFETY: one of the loops above has written every element.
+        let grad = unsafe { initialized(residual) };
+        Write { output: None, grad, ..write }.with_simd(simd);
     }
 }
 
@@ -276,13 +328,13 @@ impl PerChannel<'_> {
         input: &[f32],
         output: &[f32],
         grad: &[f32],
-        grad_input: &mut [f32],
+        grad_input: &mut [MaybeUninit<f32>],
     ) {
         let lines = self.mean.iter().zip(self.slope).zip(self.scale.iter().zip(self.offset));
         let values = input.iter().zip(output).zip(grad.iter().zip(grad_input));
         for (((&x, &y), (&grad, to)), ((&mean, &slope), (&scale, &offset))) in values.zip(lines) {
             let grad = if RELU { behind_relu(grad, y) } else { grad };
-            *to = scale * grad + (slope * (x - mean) + offset);
+            to.write(scale * grad + (slope * (x - mean) + offset));
         }
     }
 }

@@ -13,7 +13,7 @@ mod gradient;
 mod period;
 mod statistics;
 
-pub use apply::apply;
+pub use apply::{apply, apply_to_vec};
 pub use gradient::{BatchNormBackward, BatchNormGradients};
 pub use statistics::{BatchStatistics, statistics};
 
@@ -44,4 +44,21 @@ pub fn forward(
     let (scale, shift) = statistics.scale_and_shift(gamma, beta, epsilon);
     apply(input, &scale, &shift, epilogue, output);
     statistics
+}
+
+/// [`forward`] to a new vector, whose memory is written once only.
+///
+/// # Panics
+/// As [`forward`].
+#[track_caller]
+pub fn forward_to_vec(
+    input: &[f32],
+    gamma: &[f32],
+    beta: &[f32],
+    epsilon: f32,
+    epilogue: Epilogue<'_>,
+) -> (Vec<f32>, BatchStatistics) {
+    let statistics = statistics(input, gamma.len());
+    let (scale, shift) = statistics.scale_and_shift(gamma, beta, epsilon);
+    (apply_to_vec(input, &scale, &shift, epilogue), statistics)
 }

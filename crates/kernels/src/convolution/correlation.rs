@@ -1,5 +1,6 @@
 //! Drives register tiles over images, panels and pixels.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
@@ -23,7 +24,7 @@ pub(super) fn forward(
     shape: &ConvolutionShape,
     input: &[f32],
     weights: &[f32],
-    output: &mut [f32],
+    output: &mut [MaybeUninit<f32>],
 ) {
     let lanes = lanes(shape.out_channels);
     let panels = Panels::forward(shape, weights, lanes);
@@ -35,7 +36,7 @@ pub(super) fn backward_input(
     shape: &ConvolutionShape,
     grad_output: &[f32],
     weights: &[f32],
-    grad_input: &mut [f32],
+    grad_input: &mut [MaybeUninit<f32>],
 ) {
     let lanes = lanes(shape.in_channels);
     let panels = Panels::backward(shape, weights, lanes);
@@ -74,7 +75,7 @@ fn run(
     plan: &Plan,
     panels: &Panels<'_>,
     source: &[f32],
-    target: &mut [f32],
+    target: &mut [MaybeUninit<f32>],
 ) {
     let threads = rayon::current_num_threads();
     let many = panels.rows * panels.channels > MANY_WEIGHTS;

@@ -14,7 +14,10 @@ mod winograd;
 
 pub(crate) use correlation::lanes;
 
+use std::mem::MaybeUninit;
+
 use crate::blocks::same_length;
+use crate::fresh::{uninitialized, vector};
 
 /// Sizes of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -172,13 +175,40 @@ pub fn forward_with(
     weights: &[f32],
     output: &mut [f32],
 ) {
+    same_length("the output", output.len(), "the shape", shape.output_length());
+    // SAFETY: passes write initialized elements only.
+    write_output(algorithm, shape, input, weights, unsafe { uninitialized(output) });
+}
+
+/// [`forward_with`] to a new vector, whose memory is written once only.
+///
+/// # Panics
+/// As [`forward`].
+#[track_caller]
+pub fn forward_to_vec(
+    algorithm: Algorithm,
+    shape: &ConvolutionShape,
+    input: &[f32],
+    weights: &[f32],
+) -> Vec<f32> {
+    let write = |output: &mut [_]| write_output(algorithm, shape, input, weights, output);
+    // SAFETY: passes write every element.
+    unsafe { vector(shape.output_length(), write).0 }
+}
+
+#[track_caller]
+fn write_output(
+    algorithm: Algorithm,
+    shape: &ConvolutionShape,
+    input: &[f32],
+    weights: &[f32],
+    output: &mut [MaybeUninit<f32>],
+) {
     same_length("the input", input.len(), "the shape", shape.input_length());
     same_length("the weights", weights.len(), "the shape", shape.weight_length());
-    same_length("the output", output.len(), "the shape", shape.output_length());
     if shape.is_empty() {
-        return output.fill(0.0);
-    }
-    if algorithm.is_winograd(shape, Pass::Forward) {
+        output.fill(MaybeUninit::new(0.0));
+    } else if algorithm.is_winograd(shape, Pass::Forward) {
         winograd::forward(shape, input, weights, output);
     } else {
         correlation::forward(shape, input, weights, output);
@@ -197,13 +227,40 @@ pub fn backward_input_with(
     weights: &[f32],
     grad_input: &mut [f32],
 ) {
+    same_length("the input's gradient", grad_input.len(), "the shape", shape.input_length());
+    // SAFETY: passes write initialized elements only.
+    write_grad_input(algorithm, shape, grad_output, weights, unsafe { uninitialized(grad_input) });
+}
+
+/// [`backward_input_with`] to a new vector, whose memory is written once only.
+///
+/// # Panics
+/// As [`backward_input`].
+#[track_caller]
+pub fn backward_input_to_vec(
+    algorithm: Algorithm,
+    shape: &ConvolutionShape,
+    grad_output: &[f32],
+    weights: &[f32],
+) -> Vec<f32> {
+    let write = |to: &mut [_]| write_grad_input(algorithm, shape, grad_output, weights, to);
+    // SAFETY: passes write every element.
+    unsafe { vector(shape.input_length(), write).0 }
+}
+
+#[track_caller]
+fn write_grad_input(
+    algorithm: Algorithm,
+    shape: &ConvolutionShape,
+    grad_output: &[f32],
+    weights: &[f32],
+    grad_input: &mut [MaybeUninit<f32>],
+) {
     same_length("the output's gradient", grad_output.len(), "the shape", shape.output_length());
     same_length("the weights", weights.len(), "the shape", shape.weight_length());
-    same_length("the input's gradient", grad_input.len(), "the shape", shape.input_length());
     if shape.is_empty() {
-        return grad_input.fill(0.0);
-    }
-    if algorithm.is_winograd(shape, Pass::InputGradient) {
+        grad_input.fill(MaybeUninit::new(0.0));
+    } else if algorithm.is_winograd(shape, Pass::InputGradient) {
         winograd::backward_input(shape, grad_output, weights, grad_input);
     } else {
         correlation::backward_input(shape, grad_output, weights, grad_input);
@@ -222,13 +279,42 @@ pub fn backward_weight_with(
     grad_output: &[f32],
     grad_weights: &mut [f32],
 ) {
+    same_length("the weights' gradient", grad_weights.len(), "the shape", shape.weight_length());
+    // SAFETY: passes write initialized elements only.
+    write_grad_weights(algorithm, shape, input, grad_output, unsafe {
+        uninitialized(grad_weights)
+    });
+}
+
+/// [`backward_weight_with`] to a new vector, whose memory is written once only.
+///
+/// # Panics
+/// As [`backward_weight`].
+#[track_caller]
+pub fn backward_weight_to_vec(
+    algorithm: Algorithm,
+    shape: &ConvolutionShape,
+    input: &[f32],
+    grad_output: &[f32],
+) -> Vec<f32> {
+    let write = |to: &mut [_]| write_grad_weights(algorithm, shape, input, grad_output, to);
+    // SAFETY: passes write every element.
+    unsafe { vector(shape.weight_length(), write).0 }
+}
+
+#[track_caller]
+fn write_grad_weights(
+    algorithm: Algorithm,
+    shape: &ConvolutionShape,
+    input: &[f32],
+    grad_output: &[f32],
+    grad_weights: &mut [MaybeUninit<f32>],
+) {
     same_length("the input", input.len(), "the shape", shape.input_length());
     same_length("the output's gradient", grad_output.len(), "the shape", shape.output_length());
-    same_length("the weights' gradient", grad_weights.len(), "the shape", shape.weight_length());
     if shape.is_empty() {
-        return grad_weights.fill(0.0);
-    }
-    if algorithm.is_winograd(shape, Pass::WeightGradient) {
+        grad_weights.fill(MaybeUninit::new(0.0));
+    } else if algorithm.is_winograd(shape, Pass::WeightGradient) {
         winograd::backward_weight(shape, input, grad_output, grad_weights);
     } else {
         weight_gradient::run(shape, input, grad_output, grad_weights);
@@ -260,7 +346,7 @@ pub fn backward_input(
 
 /// Gradient of the loss with respect to the weights: writes all of `grad_weights`.
 ///
-/// Sums over the batch are taken in parts, whose number follows the number of threads.
+/// Sums over the batch are taken in parts that depend on the shape alone.
 ///
 /// # Panics
 /// If a slice's length contradicts `shape`, or as [`ConvolutionShape::output_size`].

@@ -1,10 +1,13 @@
 //! Activation quantizer: equation 5 and its derivative.
 
+use std::mem::MaybeUninit;
+
 use pulp::{Simd, WithSimd};
 
 use super::{ActivationGradients, ActivationInterval, discretize, factor, position};
 use crate::blocks::{BLOCK, block_sum, map, map_sum, same_length};
 use crate::dispatch::dispatch;
+use crate::fresh::{initialized, uninitialized, vector};
 
 /// Quantizes activations to multiples of `1 / levels` in [0, 1].
 ///
@@ -17,6 +20,29 @@ pub fn quantize_activations(
     interval: ActivationInterval,
     levels: u32,
     output: &mut [f32],
+) {
+    // SAFETY: the pass writes initialized elements only.
+    write(input, interval, levels, unsafe { uninitialized(output) });
+}
+
+/// [`quantize_activations`] to a new vector, whose memory is written once only.
+///
+/// # Panics
+/// If `levels` is zero.
+pub fn quantize_activations_to_vec(
+    input: &[f32],
+    interval: ActivationInterval,
+    levels: u32,
+) -> Vec<f32> {
+    // SAFETY: the pass writes every element.
+    unsafe { vector(input.len(), |output| write(input, interval, levels, output)).0 }
+}
+
+fn write(
+    input: &[f32],
+    interval: ActivationInterval,
+    levels: u32,
+    output: &mut [MaybeUninit<f32>],
 ) {
     same_length("the output", output.len(), "the input", input.len());
     let levels = factor(levels);
@@ -39,6 +65,30 @@ pub fn quantize_activations_backward(
     interval: ActivationInterval,
     grad_input: &mut [f32],
 ) -> ActivationGradients {
+    // SAFETY: the pass writes initialized elements only.
+    write_backward(input, grad_output, interval, unsafe { uninitialized(grad_input) })
+}
+
+/// [`quantize_activations_backward`] to a new vector, whose memory is written once only.
+///
+/// # Panics
+/// If the two lengths differ.
+pub fn quantize_activations_backward_to_vec(
+    input: &[f32],
+    grad_output: &[f32],
+    interval: ActivationInterval,
+) -> (Vec<f32>, ActivationGradients) {
+    let write = |to: &mut [_]| write_backward(input, grad_output, interval, to);
+    // SAFETY: the pass writes every element.
+    unsafe { vector(input.len(), write) }
+}
+
+fn write_backward(
+    input: &[f32],
+    grad_output: &[f32],
+    interval: ActivationInterval,
+    grad_input: &mut [MaybeUninit<f32>],
+) -> ActivationGradients {
     same_length("the output's gradient", grad_output.len(), "the input", input.len());
     same_length("the input's gradient", grad_input.len(), "the input", input.len());
     let [center, half_width] = map_sum(input, grad_output, grad_input, |input, grad, out| {
@@ -51,7 +101,7 @@ struct Forward<'a> {
     input: &'a [f32],
     interval: ActivationInterval,
     levels: f32,
-    output: &'a mut [f32],
+    output: &'a mut [MaybeUninit<f32>],
 }
 
 impl WithSimd for Forward<'_> {
@@ -62,7 +112,7 @@ impl WithSimd for Forward<'_> {
         let ActivationInterval { center, half_width } = self.interval;
         let (lower, width, levels) = (center - half_width, 2.0 * half_width, self.levels);
         for (output, &input) in self.output.iter_mut().zip(self.input) {
-            *output = discretize(position(input, lower, width).clamp(0.0, 1.0), levels);
+            output.write(discretize(position(input, lower, width).clamp(0.0, 1.0), levels));
         }
     }
 }
@@ -71,7 +121,7 @@ struct Backward<'a> {
     input: &'a [f32],
     grad: &'a [f32],
     interval: ActivationInterval,
-    out: &'a mut [f32],
+    out: &'a mut [MaybeUninit<f32>],
 }
 
 impl WithSimd for Backward<'_> {
@@ -92,10 +142,11 @@ impl WithSimd for Backward<'_> {
                 let t = position(input, lower, width);
                 let inside = if t > 0.0 && t < 1.0 { grad / width } else { 0.0 };
                 let slope = if t.is_nan() { t } else { inside };
-                *out = slope;
+                out.write(slope);
                 *moment = if slope == 0.0 { 0.0 } else { slope * (1.0 - 2.0 * t) };
             }
-            sums[0] += block_sum(out);
+            // SAFETY: the loop above has written every element.
+            sums[0] += block_sum(unsafe { initialized(out) });
             sums[1] += block_sum(moment);
         }
         sums

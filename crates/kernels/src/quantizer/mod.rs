@@ -17,8 +17,14 @@ mod activations;
 mod power;
 mod weights;
 
-pub use activations::{quantize_activations, quantize_activations_backward};
-pub use weights::{quantize_weights, quantize_weights_backward};
+pub use activations::{
+    quantize_activations, quantize_activations_backward, quantize_activations_backward_to_vec,
+    quantize_activations_to_vec,
+};
+pub use weights::{
+    quantize_weights, quantize_weights_backward, quantize_weights_backward_to_vec,
+    quantize_weights_to_vec,
+};
 
 /// Interval and exponent of a weight quantizer; one per tensor.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,6 +1,7 @@
 //! Weight quantizer: equation 3 and its derivative.
 
 use std::f32::consts::LN_2;
+use std::mem::MaybeUninit;
 
 use pulp::{Simd, WithSimd};
 
@@ -8,6 +9,7 @@ use super::power::{exp2, log2};
 use super::{WeightGradients, WeightInterval, discretize, factor, position};
 use crate::blocks::{BLOCK, block_sum, map, map_sum, same_length};
 use crate::dispatch::dispatch;
+use crate::fresh::{uninitialized, vector};
 
 /// Lowest position at which slope and logarithm are evaluated: both are unbounded at 0 for
 /// `gamma < 1`, and at `gamma = 0.25` this bounds the slope at 44.
@@ -25,10 +27,24 @@ pub fn quantize_weights(
     levels: u32,
     output: &mut [f32],
 ) {
+    // SAFETY: the pass writes initialized elements only.
+    write(weights, interval, levels, unsafe { uninitialized(output) });
+}
+
+/// [`quantize_weights`] to a new vector, whose memory is written once only.
+///
+/// # Panics
+/// If `levels` is zero.
+pub fn quantize_weights_to_vec(weights: &[f32], interval: WeightInterval, levels: u32) -> Vec<f32> {
+    // SAFETY: the pass writes every element.
+    unsafe { vector(weights.len(), |output| write(weights, interval, levels, output)).0 }
+}
+
+fn write(weights: &[f32], interval: WeightInterval, levels: u32, output: &mut [MaybeUninit<f32>]) {
     same_length("the output", output.len(), "the weights", weights.len());
     let factor = factor(levels);
     map(weights, output, |weights, output| match levels {
-        _ if interval.gamma.is_nan() => output.fill(f32::NAN),
+        _ if interval.gamma.is_nan() => output.fill(MaybeUninit::new(f32::NAN)),
         _ if interval.gamma == 1.0 => {
             dispatch(Forward::<false> { weights, interval, levels: factor, output });
         }
@@ -55,14 +71,47 @@ pub fn quantize_weights_backward(
     interval: WeightInterval,
     grad_weights: &mut [f32],
 ) -> WeightGradients {
+    // SAFETY: the pass writes initialized elements only.
+    write_backward(weights, grad_output, interval, true, unsafe { uninitialized(grad_weights) })
+}
+
+/// [`quantize_weights_backward`] to a new vector, whose memory is written once only.
+///
+/// Without `gamma_is_trained` its gradient is zero, which saves most of the time where gamma is 1.
+///
+/// # Panics
+/// If the two lengths differ.
+pub fn quantize_weights_backward_to_vec(
+    weights: &[f32],
+    grad_output: &[f32],
+    interval: WeightInterval,
+    gamma_is_trained: bool,
+) -> (Vec<f32>, WeightGradients) {
+    let write = |to: &mut [_]| write_backward(weights, grad_output, interval, gamma_is_trained, to);
+    // SAFETY: the pass writes every element.
+    unsafe { vector(weights.len(), write) }
+}
+
+fn write_backward(
+    weights: &[f32],
+    grad_output: &[f32],
+    interval: WeightInterval,
+    gamma_is_trained: bool,
+    grad_weights: &mut [MaybeUninit<f32>],
+) -> WeightGradients {
     same_length("the output's gradient", grad_output.len(), "the weights", weights.len());
     same_length("the weights' gradient", grad_weights.len(), "the weights", weights.len());
     let [center, half_width, gamma] =
         map_sum(weights, grad_output, grad_weights, |weights, grad, out| {
-            if interval.gamma == 1.0 {
-                dispatch(Backward::<false> { weights, grad, interval, out })
-            } else {
-                dispatch(Backward::<true> { weights, grad, interval, out })
+            match (interval.gamma == 1.0, gamma_is_trained) {
+                (true, true) => dispatch(Backward::<false, true> { weights, grad, interval, out }),
+                (true, false) => {
+                    dispatch(Backward::<false, false> { weights, grad, interval, out })
+                }
+                (false, true) => dispatch(Backward::<true, true> { weights, grad, interval, out }),
+                (false, false) => {
+                    dispatch(Backward::<true, false> { weights, grad, interval, out })
+                }
             }
         });
     WeightGradients { center: -center as f32, half_width: half_width as f32, gamma: gamma as f32 }
@@ -72,7 +121,7 @@ struct Forward<'a, const POWER: bool> {
     weights: &'a [f32],
     interval: WeightInterval,
     levels: f32,
-    output: &'a mut [f32],
+    output: &'a mut [MaybeUninit<f32>],
 }
 
 impl<const POWER: bool> WithSimd for Forward<'_, POWER> {
@@ -92,7 +141,7 @@ impl<const POWER: bool> WithSimd for Forward<'_, POWER> {
                 t
             };
             let signed = discretize(magnitude, levels).copysign(weight);
-            *output = if weight == 0.0 { 0.0 * signed } else { signed };
+            output.write(if weight == 0.0 { 0.0 * signed } else { signed });
         }
     }
 }
@@ -104,11 +153,15 @@ struct Steps<'a, const LEVELS: usize> {
     interval: WeightInterval,
     /// For each level but zero, the largest position below it, and the level.
     steps: [(f32, f32); LEVELS],
-    output: &'a mut [f32],
+    output: &'a mut [MaybeUninit<f32>],
 }
 
 impl<'a, const LEVELS: usize> Steps<'a, LEVELS> {
-    fn new(weights: &'a [f32], interval: WeightInterval, output: &'a mut [f32]) -> Self {
+    fn new(
+        weights: &'a [f32],
+        interval: WeightInterval,
+        output: &'a mut [MaybeUninit<f32>],
+    ) -> Self {
         let steps = std::array::from_fn(|below| {
             // The tie between two levels: t^gamma LEVELS = below + 1/2.
             let power = (below as f64 + 0.5) / LEVELS as f64;
@@ -139,19 +192,19 @@ impl<const LEVELS: usize> WithSimd for Steps<'_, LEVELS> {
                 magnitude = if t > last { level } else { magnitude };
             }
             let signed = magnitude.copysign(weight);
-            *output = if weight == 0.0 { 0.0 * signed } else { signed };
+            output.write(if weight == 0.0 { 0.0 * signed } else { signed });
         }
     }
 }
 
-struct Backward<'a, const POWER: bool> {
+struct Backward<'a, const POWER: bool, const EXPONENT: bool> {
     weights: &'a [f32],
     grad: &'a [f32],
     interval: WeightInterval,
-    out: &'a mut [f32],
+    out: &'a mut [MaybeUninit<f32>],
 }
 
-impl<const POWER: bool> WithSimd for Backward<'_, POWER> {
+impl<const POWER: bool, const EXPONENT: bool> WithSimd for Backward<'_, POWER, EXPONENT> {
     type Output = [f64; 3];
 
     #[inline(always)]
@@ -178,6 +231,8 @@ impl<const POWER: bool> WithSimd for Backward<'_, POWER> {
                     // t^(gamma - 1) without another power.
                     let slope = if t > GUARD { gamma * power / t } else { steepest };
                     (slope, power * log.max(guard) * LN_2)
+                } else if !EXPONENT {
+                    (1.0, 0.0)
                 } else {
                     // ln t is still wanted where gamma is 1: the caller may be training it.
                     let log = log2(t);
@@ -186,15 +241,20 @@ impl<const POWER: bool> WithSimd for Backward<'_, POWER> {
                 let inside = if live { grad * slope * per_width } else { 0.0 };
                 let gradient = if t.is_nan() { t } else { inside };
                 let along = gradient * 1.0f32.copysign(weight);
-                *out = gradient;
+                out.write(gradient);
                 *signed = along;
                 *moment = if along == 0.0 { 0.0 } else { along * (1.0 - 2.0 * t) };
-                let inside = if live { grad * 1.0f32.copysign(weight) * logarithm } else { 0.0 };
-                *exponent = if t.is_nan() { t } else { inside };
+                if EXPONENT {
+                    let along = grad * 1.0f32.copysign(weight) * logarithm;
+                    let inside = if live { along } else { 0.0 };
+                    *exponent = if t.is_nan() { t } else { inside };
+                }
             }
             sums[0] += block_sum(&signed[..n]);
             sums[1] += block_sum(&moment[..n]);
-            sums[2] += block_sum(&exponent[..n]);
+            if EXPONENT {
+                sums[2] += block_sum(&exponent[..n]);
+            }
         }
         sums
     }

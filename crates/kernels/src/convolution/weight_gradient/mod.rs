@@ -11,6 +11,7 @@ mod pack;
 mod tile;
 mod windows;
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
@@ -20,6 +21,7 @@ use self::pack::{PackInput, PackOutput};
 use self::tile::TileOf;
 use super::ConvolutionShape;
 use crate::dispatch::{dispatch_channels, part};
+use crate::fresh::initialized;
 use crate::pointer::Target;
 use crate::scratch::Scratch;
 use crate::tasks::each;
@@ -59,7 +61,7 @@ pub(super) fn run(
     shape: &ConvolutionShape,
     input: &[f32],
     grad_output: &[f32],
-    grad_weights: &mut [f32],
+    grad_weights: &mut [MaybeUninit<f32>],
 ) {
     let [height, width] = shape.output_size();
     let large = height * width >= MANY_PIXELS && grad_weights.len() < SHARED_WEIGHTS;
@@ -108,23 +110,26 @@ fn add_parts(
     length: usize,
     stride: usize,
     channels: usize,
-    to: &mut [f32],
+    to: &mut [MaybeUninit<f32>],
 ) {
     /// Rows of a task.
     const ROWS: usize = 64;
     to.par_chunks_mut(ROWS * channels).enumerate().for_each(|(index, to)| {
         for (row, to) in to.chunks_exact_mut(channels).enumerate() {
-            for part in 0..parts {
+            let of = |part: usize| {
                 let from = start.at(part * length + (index * ROWS + row) * stride);
                 // SAFETY: each part has a row of `channels` sums, written by a task that has ended,
                 // for every row of the gradient.
-                let from = unsafe { std::slice::from_raw_parts(from.cast_const(), channels) };
-                if part == 0 {
-                    to.copy_from_slice(from);
-                } else {
-                    for (to, &from) in to.iter_mut().zip(from) {
-                        *to += from;
-                    }
+                unsafe { std::slice::from_raw_parts(from.cast_const(), channels) }
+            };
+            for (to, &from) in to.iter_mut().zip(of(0)) {
+                to.write(from);
+            }
+            // SAFETY: every element of the row has been written.
+            let to = unsafe { initialized(to) };
+            for part in 1..parts {
+                for (to, &from) in to.iter_mut().zip(of(part)) {
+                    *to += from;
                 }
             }
         }

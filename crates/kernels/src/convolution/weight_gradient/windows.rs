@@ -4,6 +4,7 @@
 //! lies at a fixed distance from the window's start, and the windows of neighbouring pixels at fixed
 //! distances from each other: register tiles read the copy in place, whatever kernel and stride.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
@@ -23,7 +24,12 @@ const BAND_PIXELS: usize = 192;
 const TILE: usize = 24;
 
 /// Writes the gradient.
-pub(super) fn run(shape: &ConvolutionShape, input: &[f32], grad_output: &[f32], to: &mut [f32]) {
+pub(super) fn run(
+    shape: &ConvolutionShape,
+    input: &[f32],
+    grad_output: &[f32],
+    to: &mut [MaybeUninit<f32>],
+) {
     let [height, width] = shape.output_size();
     let lanes = lanes(shape.out_channels);
     let rows = BAND_PIXELS.div_ceil(width).min(height);

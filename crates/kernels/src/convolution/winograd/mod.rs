@@ -11,6 +11,8 @@ mod tiling;
 mod transform;
 mod weights;
 
+use std::mem::MaybeUninit;
+
 use self::correlation::Correlation;
 use self::gradient::Gradient;
 use self::transform::POINTS;
@@ -49,7 +51,7 @@ pub(super) fn forward(
     shape: &ConvolutionShape,
     input: &[f32],
     weights: &[f32],
-    output: &mut [f32],
+    output: &mut [MaybeUninit<f32>],
 ) {
     let weights = Weights { shape, values: weights, reversed: false };
     correlate(weights, Source::new(input), Target::new(output));
@@ -59,7 +61,7 @@ pub(super) fn backward_input(
     shape: &ConvolutionShape,
     grad_output: &[f32],
     weights: &[f32],
-    grad_input: &mut [f32],
+    grad_input: &mut [MaybeUninit<f32>],
 ) {
     let weights = Weights { shape, values: weights, reversed: true };
     correlate(weights, Source::new(grad_output), Target::new(grad_input));
@@ -76,7 +78,7 @@ pub(super) fn backward_weight(
     shape: &ConvolutionShape,
     input: &[f32],
     grad_output: &[f32],
-    grad_weights: &mut [f32],
+    grad_weights: &mut [MaybeUninit<f32>],
 ) {
     let (input, output) = (Source::new(input), Source::new(grad_output));
     let to = Target::new(grad_weights);
