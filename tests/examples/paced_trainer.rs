@@ -43,7 +43,7 @@ struct Trial<'a> {
 impl<'a> Trial<'a> {
     fn new(request: &'a v1::TrialRequest) -> Self {
         let spec = request.spec.as_ref().unwrap();
-        let (train, data) = (spec.train.unwrap(), spec.data.as_ref().unwrap());
+        let (train, data) = (spec.train.as_ref().unwrap(), spec.data.as_ref().unwrap());
         let parent =
             request.parent_checkpoint.as_ref().map(|path| fs::read_to_string(path).unwrap());
         assert_eq!(parent.is_some(), spec.parent.is_some(), "a child has its parent's checkpoint");
@@ -85,7 +85,7 @@ impl<'a> Trial<'a> {
             top1: 50.0,
             validation_loss: if self.spec.seed == 13 { f64::INFINITY } else { 0.0 },
             steps: total_steps,
-            epochs: self.spec.train.unwrap().epochs,
+            epochs: self.spec.train.as_ref().unwrap().epochs,
             ..Default::default()
         }));
     }

@@ -55,7 +55,7 @@ pub(crate) const COLOR_JITTER: Numbers = FRACTION;
 pub(crate) const HUE_JITTER: Numbers =
     Numbers { wanted: "a number from 0 to 0.5", valid: |v| (0.0..=0.5).contains(&v) };
 
-pub(crate) const CLASSES: RangeInclusive<u64> = 1..=1_000_000;
+pub(crate) const CLASSES: RangeInclusive<u64> = 1..=65_536;
 pub(crate) const CHANNELS: RangeInclusive<u64> = 1..=4;
 pub(crate) const WIDTH: Numbers = Numbers {
     wanted: "a number from 0.015625 (one channel) to 4",

@@ -77,7 +77,7 @@ where
         return Ok(());
     }
     while let Some(message) = stream.message().await.map_err(|status| ended(&status))? {
-        if send(Event::Received(message)).await.is_err() {
+        if send(Event::Received(Box::new(message))).await.is_err() {
             return Ok(());
         }
     }

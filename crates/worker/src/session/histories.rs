@@ -82,7 +82,7 @@ impl History {
     }
 
     fn receive(&mut self, message: Down) {
-        self.feed(Event::Received(v1::CoordinatorMessage { message: Some(message) }));
+        self.feed(Event::Received(Box::new(v1::CoordinatorMessage { message: Some(message) })));
     }
 
     fn connect(&mut self) {

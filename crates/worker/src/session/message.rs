@@ -58,7 +58,7 @@ pub(crate) enum Event {
     Refused {
         message: String,
     },
-    Received(v1::CoordinatorMessage),
+    Received(Box<v1::CoordinatorMessage>),
     /// A trial said something. `cost` was taken from the attempt's budget.
     Trial {
         key: AttemptKey,

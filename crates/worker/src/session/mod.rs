@@ -134,7 +134,7 @@ impl Session {
                 self.outcome = Some(Outcome::Refused { message });
                 Vec::new()
             }
-            Event::Received(message) => self.received(message, now),
+            Event::Received(message) => self.received(*message, now),
             Event::Trial { key, event, cost } => match self.find(&key) {
                 Some(attempt) => attempt.hear(event, cost, now.unix_ms),
                 None => Vec::new(),

@@ -31,7 +31,8 @@ fn key(trial: &str, attempt: u32) -> AttemptKey {
 }
 
 fn receive(session: &mut Session, message: FromCoordinator, now: Moment) -> Vec<Effect> {
-    session.handle(Event::Received(v1::CoordinatorMessage { message: Some(message) }), now)
+    session
+        .handle(Event::Received(Box::new(v1::CoordinatorMessage { message: Some(message) })), now)
 }
 
 /// Connects; `verdicts` are attempt, keep and durable sequence.
@@ -431,7 +432,7 @@ fn what_nobody_knows_is_ignored() {
     assert!(cancel(&mut session, &stranger).is_empty());
     assert!(say(&mut session, &stranger, log()).is_empty());
     assert!(exit(&mut session, &stranger, None).is_empty());
-    assert!(session.handle(Event::Received(v1::CoordinatorMessage::default()), at(0)).is_empty());
+    assert!(session.handle(Event::Received(Box::default()), at(0)).is_empty());
 }
 
 #[test]
