@@ -1,7 +1,6 @@
 //! The intervals of a network's layers, and what they do to its weights.
 
 use bitsweep_qil::{Interval, WeightStatistics, weight_statistics};
-use rayon::prelude::*;
 
 use crate::model::Model;
 use crate::quantizers::WeightQuantizer;
@@ -49,20 +48,21 @@ impl Model {
     /// Tells the weights of every quantized layer, in network order.
     pub fn quantized_weights(&mut self, mut tell: impl FnMut(&str, &[f32])) {
         for layer in self.network.quantized() {
-            tell(layer.name, &layer.weights.values());
+            layer.weights.read(|weights| tell(layer.name, weights));
         }
     }
 
     /// Every quantized layer's intervals with its weights' statistics; `None` where weights have 32 bits.
     pub fn layer_statistics(&mut self) -> Vec<(LayerQuantizers, Option<WeightStatistics>)> {
         let quantizers = self.quantizers();
-        let weights: Vec<Vec<f32>> =
-            self.network.quantized().iter().map(|layer| layer.weights.values()).collect();
-        let layers = quantizers.into_par_iter().zip(weights);
+        let layers = quantizers.into_iter().zip(self.network.quantized());
         layers
-            .map(|(quantizers, values)| {
-                let of =
-                    |w: WeightQuantizer| weight_statistics(&values, w.interval, w.gamma, w.levels);
+            .map(|(quantizers, layer)| {
+                let of = |w: WeightQuantizer| {
+                    let statistics =
+                        |values: &[f32]| weight_statistics(values, w.interval, w.gamma, w.levels);
+                    layer.weights.read(statistics)
+                };
                 let statistics = quantizers.weights.map(of);
                 (quantizers, statistics)
             })

@@ -1,6 +1,8 @@
 //! The layers networks are made of.
 
-use bitsweep_qil::{BatchStatistics, ConvolutionSettings, batch_norm, conv2d, scale_and_shift};
+use bitsweep_qil::{
+    BatchStatistics, ConvolutionSettings, batch_norm, conv2d, read_values, scale_and_shift,
+};
 use burn::tensor::{Device, Tensor};
 
 use crate::init::Initializer;
@@ -54,10 +56,11 @@ pub(crate) enum WeightsRef<'a> {
 }
 
 impl WeightsRef<'_> {
-    pub(crate) fn values(&self) -> Vec<f32> {
+    /// What `read` makes of the values, row-major.
+    pub(crate) fn read<R>(&self, read: impl FnOnce(&[f32]) -> R) -> R {
         match self {
-            Self::Convolution(tensor) => values(tensor),
-            Self::Linear(tensor) => values(tensor),
+            Self::Convolution(tensor) => read_values(tensor, read),
+            Self::Linear(tensor) => read_values(tensor, read),
         }
     }
 }

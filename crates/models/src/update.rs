@@ -1,10 +1,10 @@
 //! How gradients change a network.
 
-use burn::tensor::{Gradients, Tensor, TensorData};
+use bitsweep_qil::{change_values, read_values};
+use burn::tensor::{Gradients, Tensor};
 
-use crate::layer::into_values;
 use crate::model::Model;
-use crate::parameter::{Layout, ParameterGroup, Visitor, trained};
+use crate::parameter::{Layout, ParameterGroup, Visitor};
 
 /// How a parameter is changed by its gradient.
 pub trait UpdateRule {
@@ -44,9 +44,9 @@ impl Model {
 
     /// Changes every parameter that has a gradient, in network order.
     pub fn update(&mut self, gradients: &mut Gradients, rule: &mut impl UpdateRule) {
-        let mut all = Collect { gradients, rule: &mut *rule, values: Vec::new() };
+        let mut all = Collect { gradients, rule: &mut *rule, kept: Vec::new() };
         self.network.visit(&mut all);
-        let gradients = all.values.into_iter();
+        let gradients = all.kept.into_iter();
         self.network.visit(&mut Apply { gradients, rule });
     }
 
@@ -63,8 +63,8 @@ impl Model {
 struct Collect<'a, R> {
     gradients: &'a mut Gradients,
     rule: &'a mut R,
-    /// In network order; `None` for what has no gradient.
-    values: Vec<Option<Vec<f32>>>,
+    /// In network order, flat; `None` for what has no gradient.
+    kept: Vec<Option<Tensor<1>>>,
 }
 
 impl<R: UpdateRule> Visitor for Collect<'_, R> {
@@ -75,16 +75,16 @@ impl<R: UpdateRule> Visitor for Collect<'_, R> {
         _: Layout,
         tensor: &mut Tensor<D>,
     ) {
-        let gradient = tensor.grad_remove(self.gradients).map(into_values);
+        let gradient = tensor.grad_remove(self.gradients).map(|gradient| gradient.reshape([-1]));
         if let Some(gradient) = &gradient {
-            self.rule.gradient(group, gradient);
+            read_values(gradient, |gradient| self.rule.gradient(group, gradient));
         }
-        self.values.push(gradient);
+        self.kept.push(gradient);
     }
 }
 
 struct Apply<'a, R> {
-    gradients: std::vec::IntoIter<Option<Vec<f32>>>,
+    gradients: std::vec::IntoIter<Option<Tensor<1>>>,
     rule: &'a mut R,
 }
 
@@ -96,21 +96,13 @@ impl<R: UpdateRule> Visitor for Apply<'_, R> {
         _: Layout,
         tensor: &mut Tensor<D>,
     ) {
-        let Some(mut gradient) = self.gradients.next().flatten() else { return };
-        change(tensor, |value| self.rule.update(name, group, value, &mut gradient));
+        let Some(gradient) = self.gradients.next().flatten() else { return };
+        // Taken, not cloned: the only owner's memory is changed where it is.
+        let old = std::mem::replace(tensor, Tensor::empty([0; D], &gradient.device()));
+        *tensor = change_values(old, |value| {
+            change_values(gradient, |gradient| self.rule.update(name, group, value, gradient));
+        });
     }
-}
-
-/// Changes a tensor's values, in place where nobody else holds its memory.
-fn change<const D: usize>(tensor: &mut Tensor<D>, change: impl FnOnce(&mut [f32])) {
-    let (device, shape) = (tensor.device(), tensor.dims());
-    let keeps_gradient = tensor.is_require_grad();
-    // Taken, not cloned: the only owner's memory is not copied.
-    let old = std::mem::replace(tensor, Tensor::empty([0; D], &device));
-    let mut values = into_values(old);
-    change(&mut values);
-    let new = Tensor::from_data(TensorData::new(values, shape), &device);
-    *tensor = if keeps_gradient { trained(new) } else { new };
 }
 
 /// Every tensor in network order, flat.

@@ -31,6 +31,9 @@ pub enum TrainError {
     /// The loss became NaN or infinite.
     #[error("{0}")]
     Diverged(String),
+    /// The device has too little memory.
+    #[error("{0}")]
+    OutOfMemory(String),
     /// A file cannot be read or written.
     #[error("cannot {action} {path}: {source}{advice}")]
     Io {
@@ -62,6 +65,7 @@ impl TrainError {
         match self {
             Self::Data(_) | Self::Spec(_) | Self::Checkpoint { .. } => AttemptEnd::BadInput,
             Self::Diverged(_) => AttemptEnd::Diverged,
+            Self::OutOfMemory(_) => AttemptEnd::OutOfMemory,
             Self::Io { source, .. } => match source.kind() {
                 io::ErrorKind::OutOfMemory => AttemptEnd::OutOfMemory,
                 io::ErrorKind::NotFound => AttemptEnd::BadInput,

@@ -1,22 +1,11 @@
 //! Settings that tests vary.
 
-use bitsweep_sweep::{Gamma, IntervalInit, ModelSpec, Network, Stem, TrainSettings};
+use bitsweep_sweep::{
+    Bits, DataSpec, ModelSpec, Network, Role, Stem, TrainSettings, TrialName, TrialSpec,
+};
 
 pub(crate) fn settings() -> TrainSettings {
-    TrainSettings {
-        epochs: 1,
-        batch_size: 32,
-        learning_rate: 0.05,
-        final_learning_rate_fraction: 0.0,
-        warmup_epochs: 0.0,
-        momentum: 0.9,
-        nesterov: false,
-        weight_decay: 1e-4,
-        quantizer_learning_rate_scale: 0.01,
-        gamma: Gamma::Fixed,
-        interval_init: IntervalInit::Search,
-        calibration_images: 64,
-    }
+    TrainSettings { batch_size: 32, calibration_images: 64, ..TrainSettings::default() }
 }
 
 /// A network of a few thousand parameters.
@@ -27,5 +16,26 @@ pub(crate) fn model() -> ModelSpec {
         stem: Stem::Small,
         in_channels: 1,
         classes: 10,
+    }
+}
+
+/// A trial of [`model`] in full precision.
+pub(crate) fn spec() -> TrialSpec {
+    TrialSpec {
+        name: TrialName::new("resnet18-32-s0"),
+        bits: Bits::FULL,
+        seed: 0,
+        role: Role::Baseline,
+        parent: None,
+        reference: None,
+        model: model(),
+        initial_weights: None,
+        data: DataSpec {
+            name: "fashion-mnist-mini".to_owned(),
+            resolution: 28,
+            ..DataSpec::default()
+        },
+        training_data: None,
+        train: settings(),
     }
 }

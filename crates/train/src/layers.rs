@@ -3,29 +3,14 @@
 use std::collections::BTreeMap;
 
 use bitsweep_models::{Interval, LayerQuantizers, Model, WeightQuantizer, WeightStatistics};
-use bitsweep_qil::{activation_levels, zero_threshold};
+use bitsweep_qil::{ActivationStatistics, activation_levels, activation_statistics};
 use bitsweep_sweep::{Collapse, LayerState};
-use rayon::prelude::*;
 
 use crate::calibration::for_each_input;
 use crate::error::TrainError;
 use crate::images::Images;
 use crate::optimizer::{ACTIVATIONS, Optimizer, WEIGHTS};
 use crate::projection::half_width_floor;
-
-/// Values that one task looks at.
-const TASK: usize = 1 << 16;
-
-/// What an interval does to a layer's input.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct ActivationCounts {
-    values: u64,
-    positive: u64,
-    /// Quantized to zero.
-    zero: u64,
-    /// Above the interval.
-    clipped: u64,
-}
 
 /// Every quantized layer in network order; what a width of 32 leaves out is zero, its γ one.
 ///
@@ -36,7 +21,7 @@ pub(crate) fn layer_states(
     activation_bits: u8,
     images: &Images,
 ) -> Result<Vec<LayerState>, TrainError> {
-    let mut counts = BTreeMap::new();
+    let mut inputs = BTreeMap::new();
     if activation_bits < 32 {
         let quantizers = model.quantizers();
         let intervals: BTreeMap<&str, Interval> = quantizers
@@ -46,38 +31,17 @@ pub(crate) fn layer_states(
         let levels = activation_levels(activation_bits);
         for_each_input(model, images, |layer, values, _| {
             if let Some(&interval) = intervals.get(layer) {
-                counts.insert(layer.to_owned(), count(&values, interval, levels));
+                let statistics = activation_statistics(&values, interval, levels);
+                inputs.insert(layer.to_owned(), statistics);
             }
         })?;
     }
     let states = model.layer_statistics().into_iter().map(|(quantizers, statistics)| {
-        let counts = counts.get(&quantizers.layer).copied();
+        let inputs = inputs.get(&quantizers.layer).copied();
         let floored = is_floored(&quantizers, optimizer);
-        layer_state(quantizers, statistics, counts, floored)
+        layer_state(quantizers, statistics, inputs, floored)
     });
     Ok(states.collect())
-}
-
-fn count(values: &[f32], interval: Interval, levels: u32) -> ActivationCounts {
-    let threshold = zero_threshold(interval, 1.0, levels) as f32;
-    let upper = interval.center + interval.half_width;
-    let part = |values: &[f32]| {
-        let mut counts =
-            ActivationCounts { values: values.len() as u64, ..ActivationCounts::default() };
-        for &value in values {
-            counts.positive += u64::from(value > 0.0);
-            counts.zero += u64::from(value <= threshold);
-            counts.clipped += u64::from(value > upper);
-        }
-        counts
-    };
-    let sum = |a: ActivationCounts, b: ActivationCounts| ActivationCounts {
-        values: a.values + b.values,
-        positive: a.positive + b.positive,
-        zero: a.zero + b.zero,
-        clipped: a.clipped + b.clipped,
-    };
-    values.par_chunks(TASK).map(part).reduce(ActivationCounts::default, sum)
 }
 
 /// Whether a half-width has nowhere to shrink to.
@@ -94,19 +58,16 @@ fn is_floored(layer: &LayerQuantizers, optimizer: &Optimizer) -> bool {
 fn layer_state(
     quantizers: LayerQuantizers,
     statistics: Option<WeightStatistics>,
-    counts: Option<ActivationCounts>,
+    inputs: Option<ActivationStatistics>,
     floored: bool,
 ) -> LayerState {
-    let collapse = collapse(statistics.as_ref(), counts, floored);
+    let collapse = collapse(statistics.as_ref(), inputs, floored);
     let weights = quantizers.weights;
     let activations = quantizers.activations;
     let of_weights = |value: fn(&WeightQuantizer) -> f32, otherwise: f64| {
         weights.as_ref().map_or(otherwise, |weights| f64::from(value(weights)))
     };
     let fraction = |value: fn(&WeightStatistics) -> f64| statistics.as_ref().map_or(0.0, value);
-    let of_inputs = |value: fn(&ActivationCounts) -> u64| {
-        counts.filter(|counts| counts.values > 0).map(|c| value(&c) as f64 / c.values as f64)
-    };
     LayerState {
         name: quantizers.layer,
         weight_center: of_weights(|weights| weights.interval.center, 0.0),
@@ -119,8 +80,8 @@ fn layer_state(
         clipped: fraction(|statistics| statistics.clipped),
         histogram_max: fraction(|statistics| statistics.histogram_max),
         histogram: statistics.map_or_else(Vec::new, |statistics| statistics.histogram),
-        activation_zero: of_inputs(|counts| counts.zero),
-        activation_clipped: of_inputs(|counts| counts.clipped),
+        activation_zero: inputs.map(|inputs| inputs.zero),
+        activation_clipped: inputs.map(|inputs| inputs.clipped),
         collapse,
     }
 }
@@ -128,14 +89,16 @@ fn layer_state(
 /// How a layer stopped computing, the gravest way first.
 fn collapse(
     statistics: Option<&WeightStatistics>,
-    counts: Option<ActivationCounts>,
+    inputs: Option<ActivationStatistics>,
     floored: bool,
 ) -> Option<Collapse> {
-    let counts = counts.filter(|counts| counts.values > 0);
-    let pruned = statistics.is_some_and(|s| s.zero >= 1.0)
-        || counts.is_some_and(|counts| counts.zero == counts.values);
-    let clipped = statistics.is_some_and(|s| s.clipped >= 1.0)
-        || counts.is_some_and(|counts| counts.positive > 0 && counts.clipped == counts.positive);
+    // Fractions of counts: what is not all of them is less than 1 by more than this.
+    let all = 1.0 - 1e-9;
+    let pruned = statistics.is_some_and(|s| s.zero >= all) || inputs.is_some_and(|s| s.zero >= all);
+    let nothing_inside =
+        |inputs: ActivationStatistics| inputs.clipped > 0.0 && inputs.zero + inputs.clipped >= all;
+    let clipped =
+        statistics.is_some_and(|s| s.clipped >= all) || inputs.is_some_and(nothing_inside);
     if pruned {
         Some(Collapse::Pruned)
     } else if clipped {
@@ -180,7 +143,8 @@ mod tests {
             activations: Some(INTERVAL),
         };
         let statistics = weight_statistics(weights, INTERVAL, 1.0, 3);
-        layer_state(quantizers, Some(statistics), Some(count(inputs, INTERVAL, 3)), floored)
+        let inputs = activation_statistics(inputs, INTERVAL, 3);
+        layer_state(quantizers, Some(statistics), Some(inputs), floored)
     }
 
     #[test]
@@ -201,6 +165,7 @@ mod tests {
         assert_eq!(state(&[0.5], &[0.0, 0.9], false).collapse, Some(Collapse::Clipped));
         assert_eq!(state(&[0.5], &inputs, true).collapse, Some(Collapse::HalfWidth));
         assert_eq!(state(&[0.5, 0.1], &[], false).collapse, None, "unknown is not collapsed");
+        assert_eq!(state(&[0.5, 0.1, 0.9], &[0.0, 0.5, 0.9], false).collapse, None);
     }
 
     #[test]

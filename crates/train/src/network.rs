@@ -2,24 +2,23 @@
 
 use std::path::Path;
 
-use bitsweep_models::{Architecture, Model, ModelConfig, QuantizersInState, Stem as ModelStem};
-use bitsweep_sweep::{Bits, ModelSpec, Network, Stem};
+use bitsweep_models::{
+    Architecture, ConvolutionAlgorithm as ModelAlgorithm, ConvolutionSettings, Model, ModelConfig,
+    OutputScale as ModelOutputScale, Precision as ModelPrecision, QuantizersInState,
+    Stem as ModelStem,
+};
+use bitsweep_sweep::{
+    Bits, ConvolutionAlgorithm, ModelSpec, Network, OutputScale, Precision, Stem, TrainSettings,
+    TrialSpec,
+};
 use burn::tensor::Device;
 
 use crate::checkpoint::Checkpoint;
 use crate::error::TrainError;
 
-/// Prefix of the model's tensors in a checkpoint.
-pub(crate) const STATE: &str = "model.";
-
-/// A new network with initial values from `seed`.
-pub(crate) fn build(
-    spec: &ModelSpec,
-    bits: Bits,
-    seed: u64,
-    device: &Device,
-) -> Result<Model, TrainError> {
-    let config = ModelConfig {
+/// A network at `bits`.
+pub(crate) fn config(spec: &ModelSpec, bits: Bits, output_scale: OutputScale) -> ModelConfig {
+    ModelConfig {
         architecture: match spec.network {
             Network::ResNet18 => Architecture::ResNet18,
             Network::ResNet34 => Architecture::ResNet34,
@@ -34,19 +33,50 @@ pub(crate) fn build(
         classes: spec.classes as usize,
         weight_bits: bits.weights,
         activation_bits: bits.activations,
-    };
-    Model::new(&config, seed, device).map_err(|error| TrainError::Spec(error.to_string()))
+        output_scale: match output_scale {
+            OutputScale::None => ModelOutputScale::None,
+            OutputScale::Interval => ModelOutputScale::Interval,
+        },
+        convolution: ConvolutionSettings::default(),
+    }
 }
 
-/// Takes a checkpoint's values over into `model`.
+/// How the convolutions of a training are computed.
+pub(crate) fn convolution(settings: &TrainSettings) -> ConvolutionSettings {
+    ConvolutionSettings {
+        algorithm: match settings.convolution {
+            ConvolutionAlgorithm::Winograd => ModelAlgorithm::Automatic,
+            ConvolutionAlgorithm::Direct => ModelAlgorithm::Direct,
+        },
+        precision: match settings.precision {
+            Precision::Single => ModelPrecision::Single,
+            Precision::Mixed => ModelPrecision::Mixed,
+        },
+    }
+}
+
+/// A new network with initial values from the trial's seed.
+pub(crate) fn build(
+    trial: &TrialSpec,
+    bits: Bits,
+    output_scale: OutputScale,
+    device: &Device,
+) -> Result<Model, TrainError> {
+    let convolution = convolution(&trial.train);
+    let config = ModelConfig { convolution, ..config(&trial.model, bits, output_scale) };
+    Model::new(&config, trial.seed, device)
+        .map_err(|error| TrainError::Spec(format!("trial {}: {error}", trial.name)))
+}
+
+/// Takes the values of a checkpoint's `group` over into `model`, which must have exactly those.
 pub(crate) fn load(
     model: &mut Model,
     checkpoint: &Checkpoint,
+    group: &str,
     path: &Path,
-    quantizers: QuantizersInState,
 ) -> Result<(), TrainError> {
     model
-        .load_state(&checkpoint.group(STATE), quantizers)
+        .load_state(&checkpoint.group(group), QuantizersInState::Required)
         .map_err(|error| TrainError::checkpoint(path, error.to_string()))
 }
 

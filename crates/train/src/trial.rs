@@ -8,7 +8,7 @@ use bitsweep_sweep::{
 };
 
 use crate::calibration::recompute_batch_norm;
-use crate::checkpoint::{Checkpoint, Directory, EpochSums, Header, Position};
+use crate::checkpoint::{Checkpoint, Directory, EpochSums, Header, IMAGES, Position};
 use crate::control::Control;
 use crate::engine;
 use crate::error::TrainError;
@@ -250,6 +250,7 @@ impl<'a, 'b, 'c> Trial<'a, 'b, 'c> {
             Header::new(&self.spec_hash, spec.model, quantization, position, sums, is_final);
         let mut checkpoint = Checkpoint { header, tensors: Default::default() };
         self.state.write(&mut checkpoint);
+        checkpoint.insert_group(IMAGES, self.images.state());
         let path = self.directory.save(&checkpoint)?;
         self.saved = Some(position);
         self.saved_at = Instant::now();

@@ -12,7 +12,7 @@ use bitsweep_models::{
     Architecture, ConvolutionAlgorithm, ConvolutionSettings, Interval, Mode, Model, ModelConfig,
     NamedTensor, OutputScale, ParameterGroup, QuantizersInState, State, Stem, UpdateRule,
 };
-use bitsweep_qil::project_gamma;
+use bitsweep_qil::{DeviceName, project_gamma};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use safetensors::{Dtype, SafeTensors};
@@ -51,13 +51,13 @@ type Engine = (Device, ConvolutionAlgorithm);
 
 /// Every one of this build.
 fn engines() -> Vec<Engine> {
-    let devices = vec![
-        Device::flex(),
-        #[cfg(feature = "tch")]
-        Device::libtorch(),
-    ];
+    let mut names = vec![DeviceName::Flex];
+    if cfg!(feature = "tch") {
+        names.push(DeviceName::Cpu);
+    }
+    let devices = names.into_iter().map(|name| name.open(2).unwrap());
     let algorithms = [ConvolutionAlgorithm::Direct, ConvolutionAlgorithm::Automatic];
-    devices.into_iter().flat_map(|device| algorithms.map(|way| (device.clone(), way))).collect()
+    devices.flat_map(|device| algorithms.map(|way| (device.clone(), way))).collect()
 }
 
 /// One tensor of a file, its numbers as `f64`.

@@ -67,7 +67,8 @@ fn encode(checkpoint: &Checkpoint) -> Result<Vec<u8>, TrainError> {
     safetensors::serialize(views, Some(metadata)).map_err(|e| engine(e.to_string()))
 }
 
-fn decode(bytes: &[u8]) -> Result<Checkpoint, String> {
+/// A checkpoint from its bytes; otherwise what is wrong with them.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Checkpoint, String> {
     let damaged = |what: String| {
         format!("the file is damaged or incomplete ({what}); delete it and use an earlier one")
     };
@@ -136,14 +137,14 @@ mod tests {
     use super::*;
     use crate::checkpoint::{EpochSums, Position};
     use crate::fixtures::model;
-    use bitsweep_sweep::Bits;
+    use bitsweep_sweep::{Bits, OutputScale};
 
     fn checkpoint(step: u64) -> Checkpoint {
         let position = Position { epochs_done: 1, step, batch: 3, evaluation_due: false };
         let sums = EpochSums { loss: 0.1 + 0.2, images: 77, seconds: 1.0 / 3.0 };
         let values = vec![f32::NAN, -0.0, f32::MIN_POSITIVE / 2.0, 1.5, f32::INFINITY, 0.1];
         Checkpoint {
-            header: Header::new("abc", model(), Bits::both(4), position, sums, false),
+            header: Header::new("abc", model(), (Bits::both(4), OutputScale::None), position, sums, false),
             tensors: State::from([
                 ("fc.weight".to_owned(), NamedTensor { shape: vec![2, 3], values }),
                 (

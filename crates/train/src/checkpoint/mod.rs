@@ -1,20 +1,40 @@
 //! All that a trial needs to continue bit-exactly, in one safetensors file.
 //!
-//! Tensors: the model's state under `model.`, every momentum buffer under `optimizer.momentum.` (flat,
-//! in the order of this program's own layout) and every quantizer's first half-width, whose share is
-//! its floor, under `quantizer.initial.`. The metadata key `bitsweep` holds [`Header`] as JSON. Real numbers of the header are stored as their bits, so
-//! that reading gives back exactly what was written.
+//! Tensors, by prefix:
+//! - [`MODEL`]: the state that evaluations use, that children start from and that exports write;
+//! - [`TRAINED`]: the state that the next step starts from, where it is another: evaluations may use an
+//!   average over steps;
+//! - [`TEACHER`]: the full-precision network that a distilled trial learns from, until the trial is over;
+//! - [`MOMENTUM`]: every momentum buffer, flat, in the order of this program's own layout;
+//! - [`INITIAL`]: every interval's first half-width, whose share is its floor;
+//! - [`IMAGES`]: `mean` and `deviation` of the evaluated images' channels, for exports.
+//!
+//! The metadata key `bitsweep` holds [`Header`] as JSON. Real numbers of the header are stored as their
+//! bits, so that reading gives back exactly what was written.
 
 mod file;
 
 use bitsweep_models::State;
-use bitsweep_sweep::{Bits, ModelSpec};
+use bitsweep_sweep::{Bits, ModelSpec, OutputScale};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use file::{Directory, load};
+pub(crate) use file::{Directory, decode, load};
 
 /// The layout that this program writes and reads.
 pub(crate) const FORMAT: u32 = 1;
+
+/// What children start from, evaluations use and exports write.
+pub(crate) const MODEL: &str = "model.";
+/// What the next step starts from, where it is not the same.
+pub(crate) const TRAINED: &str = "trained.";
+/// The network that a distilled trial learns from.
+pub(crate) const TEACHER: &str = "teacher.";
+/// Momentum of the optimizer.
+pub(crate) const MOMENTUM: &str = "optimizer.momentum.";
+/// Half-widths that training started from.
+pub(crate) const INITIAL: &str = "quantizer.initial.";
+/// How the evaluated images are normalized.
+pub(crate) const IMAGES: &str = "images.";
 
 /// Where a trial stands between two steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +73,9 @@ pub(crate) struct Header {
     pub model: ModelSpec,
     /// Its bit-widths.
     pub bits: Bits,
+    /// Scale of its quantized layers' outputs.
+    #[serde(default)]
+    pub output_scale: OutputScale,
     /// Where the trial stands.
     pub position: Position,
     /// Bits of [`EpochSums`].
@@ -68,7 +91,7 @@ impl Header {
     pub(crate) fn new(
         spec_hash: &str,
         model: ModelSpec,
-        bits: Bits,
+        (bits, output_scale): (Bits, OutputScale),
         position: Position,
         sums: EpochSums,
         is_final: bool,
@@ -79,6 +102,7 @@ impl Header {
             spec_hash: spec_hash.to_owned(),
             model,
             bits,
+            output_scale,
             position,
             epoch_loss: sums.loss.to_bits(),
             epoch_images: sums.images,

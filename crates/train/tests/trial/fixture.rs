@@ -1,12 +1,15 @@
 //! Small trials, and what they said.
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use bitsweep_sweep::{
-    Bits, DataSpec, EpochSummary, FinalResult, Gamma, IntervalInit, LayerReport, Metric, ModelSpec,
+    Bits, DataSpec, EpochSummary, FinalResult, Gamma, LayerReport, Level, Metric, ModelSpec,
     Network, Role, Stem, TrainSettings, TrialEvent, TrialName, TrialSpec,
 };
 use bitsweep_train::{Control, Outcome, TrainError, TrialRequest, run};
+use safetensors::SafeTensors;
 
 /// 320 images, 10 steps an epoch, 2 epochs.
 pub(crate) fn spec(bits: u8) -> TrialSpec {
@@ -24,28 +27,26 @@ pub(crate) fn spec(bits: u8) -> TrialSpec {
             in_channels: 1,
             classes: 10,
         },
+        initial_weights: None,
         data: DataSpec {
             name: "fashion-mnist-mini".to_owned(),
-            path: None,
             resolution: 28,
             train_images: Some(320),
             validation_images: Some(200),
             flip: true,
             crop_padding: 2,
+            ..DataSpec::default()
         },
+        training_data: None,
         train: TrainSettings {
             epochs: 2,
             batch_size: 32,
             learning_rate: 0.1,
-            final_learning_rate_fraction: 0.0,
             warmup_epochs: 0.5,
-            momentum: 0.9,
             nesterov: true,
-            weight_decay: 1e-4,
-            quantizer_learning_rate_scale: 0.01,
             gamma: Gamma::Learned,
-            interval_init: IntervalInit::Search,
             calibration_images: 128,
+            ..TrainSettings::default()
         },
     }
 }
@@ -64,6 +65,27 @@ pub(crate) fn request(spec: &TrialSpec, directory: &Path) -> TrialRequest {
         threads: 2,
         device: "flex".to_owned(),
     }
+}
+
+/// A request for a trial that starts from a parent's checkpoint.
+pub(crate) fn child_request(spec: &TrialSpec, parent: &Path, directory: &Path) -> TrialRequest {
+    let mut spec = spec.clone();
+    spec.parent = Some(TrialName::new("parent"));
+    TrialRequest { parent_checkpoint: Some(parent.to_owned()), ..request(&spec, directory) }
+}
+
+/// The values of every tensor of a checkpoint whose name starts with `prefix`, under the rest of its name.
+pub(crate) fn tensors(path: &Path, prefix: &str) -> BTreeMap<String, Vec<f32>> {
+    let bytes = fs::read(path).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let mut found = BTreeMap::new();
+    for (name, view) in file.iter() {
+        if let Some(rest) = name.strip_prefix(prefix) {
+            let numbers = view.data().as_chunks::<4>().0.iter();
+            found.insert(rest.to_owned(), numbers.map(|b| f32::from_le_bytes(*b)).collect());
+        }
+    }
+    found
 }
 
 /// Everything a trial said, and how it ended.
@@ -116,6 +138,18 @@ impl Told {
             _ => Vec::new(),
         };
         self.events.iter().flat_map(of).collect()
+    }
+
+    /// Messages of the log that contain `part`.
+    pub(crate) fn logged(&self, level: Level, part: &str) -> Vec<&str> {
+        fn of(event: &TrialEvent) -> Option<(Level, &str)> {
+            match event {
+                TrialEvent::Log(line) => Some((line.level, &line.message)),
+                _ => None,
+            }
+        }
+        let lines = self.events.iter().filter_map(of);
+        lines.filter(|line| line.0 == level && line.1.contains(part)).map(|line| line.1).collect()
     }
 
     pub(crate) fn checkpoints(&self) -> Vec<(u64, bool, PathBuf)> {
