@@ -150,3 +150,64 @@ fn one_line(message: &str) -> String {
     let words: Vec<&str> = message.split_whitespace().collect();
     words.join(" ").trim_matches(|c: char| c == '"' || c == '.').to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const JPEG: &[u8] = include_bytes!("../tests/fixtures/420.jpg");
+    const PROGRESSIVE: &[u8] = include_bytes!("../tests/fixtures/progressive.jpg");
+    const PNG: &[u8] = include_bytes!("../tests/fixtures/palette.png");
+
+    fn problem(bytes: &[u8]) -> String {
+        decode(bytes).expect_err("damaged")
+    }
+
+    #[test]
+    fn problems_are_told_in_words() {
+        assert_eq!(problem(b""), "the file is empty");
+        assert_eq!(problem(b"GIF89a"), "it begins with 47 49 46 38, as neither JPEG nor PNG does");
+        assert_eq!(problem(&JPEG[..JPEG.len() - 1]), "it ends before its end marker");
+        let mut huge = PNG.to_vec();
+        huge[16..24].copy_from_slice(&[0, 1, 0, 0, 0, 1, 0, 0]);
+        let checksum = crc32fast::hash(&huge[12..29]).to_be_bytes();
+        huge[29..33].copy_from_slice(&checksum);
+        assert!(problem(&huge).contains("65536×65536 pixels are more than"), "{}", problem(&huge));
+    }
+
+    #[test]
+    fn the_end_of_a_thumbnail_is_not_the_end_of_the_image() {
+        let (start, rest) = JPEG.split_at(2);
+        // A segment of an application, with an end marker in it.
+        let thumbnail = [0xff, 0xe1, 0, 6, 0xff, 0xd8, 0xff, 0xd9];
+        let mut bytes = [start, &thumbnail, rest].concat();
+        assert!(decode(&bytes).is_ok());
+        bytes.truncate(bytes.len() - 2);
+        assert_eq!(problem(&bytes), "it ends before its end marker");
+    }
+
+    proptest! {
+        #[test]
+        fn a_jpeg_cut_anywhere_is_damaged(progressive: bool, part in 0.0_f64..1.0) {
+            let whole = if progressive { PROGRESSIVE } else { JPEG };
+            prop_assert!(decode(&whole[..(whole.len() as f64 * part) as usize]).is_err());
+        }
+
+        #[test]
+        fn changed_bytes_bring_no_decoder_down(
+            file in 0_usize..3,
+            changes in prop::collection::vec((0.0_f64..1.0, any::<u8>()), 1..6),
+        ) {
+            let mut bytes = [JPEG, PROGRESSIVE, PNG][file].to_vec();
+            let length = bytes.len() as f64;
+            for (part, value) in changes {
+                bytes[(length * part) as usize] = value;
+            }
+            if let Ok(image) = decode(&bytes) {
+                prop_assert_eq!(image.pixels.len(), image.height * image.width * 3);
+            }
+        }
+    }
+}
