@@ -77,6 +77,16 @@ def folder(path: pathlib.Path, index: pathlib.Path | None) -> tuple[list[pathlib
     return [file for file, _ in files], numpy.array([label for _, label in files])
 
 
+def balanced(images: list, labels: numpy.ndarray, count: int) -> tuple[list, numpy.ndarray]:
+    """The first images of each class, so that they are `count`."""
+    classes = int(labels.max()) + 1
+    rank = numpy.zeros(len(labels), numpy.int64)
+    for number in range(classes):
+        rank[labels == number] = numpy.arange((labels == number).sum())
+    chosen = numpy.flatnonzero(rank < count // classes + (labels < count % classes))
+    return [images[place] for place in chosen], labels[chosen]
+
+
 def pixels(image: numpy.ndarray | pathlib.Path, about: dict[str, str]) -> numpy.ndarray:
     """Bytes [resolution, resolution, channels]."""
     side = int(about["resolution"])
@@ -123,6 +133,8 @@ def main() -> None:
     model, about = rebuild(chosen.export)
     model.to(chosen.device)
     images, labels = folder(chosen.data, chosen.class_index) if chosen.data else embedded()
+    if not chosen.data and "validation_images" in about:
+        images, labels = balanced(images, labels, int(about["validation_images"]))
     correct = 0
     with torch.no_grad():
         for start in range(0, len(images), chosen.batch_size):

@@ -214,7 +214,7 @@ pub(crate) struct Eval {
     /// Lines of a class and a folder's name, tab between; for a folder without all of the network's classes
     #[arg(long, value_name = "FILE")]
     pub(crate) class_index: Option<PathBuf>,
-    /// Images to use, balanced over the classes [default: all]
+    /// Images to use, balanced over the classes [default: all; on its own data set as many as an export's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) images: Option<u32>,
     /// Side of the network's images, in pixels [default: the export's, otherwise 224]

@@ -7,6 +7,7 @@ use bitsweep_data::{
     Batch, ColorJitter, CorruptImages, DataError, Dataset, DatasetPair, Geometry, Loader,
     LoaderOptions, Normalization, OpenRequest, Transform,
 };
+use bitsweep_models::{NamedTensor, State};
 use bitsweep_sweep::{DataSpec, Loss, TrialSpec};
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -29,6 +30,8 @@ pub(crate) struct Images {
     pub validation_images: u64,
     /// blake3 over the images used.
     pub fingerprint: String,
+    /// Of the validation images.
+    normalization: Normalization,
 }
 
 impl Images {
@@ -64,7 +67,7 @@ impl Images {
         };
         let evaluation = LoaderOptions {
             resolution: spec.data.resolution as usize,
-            normalization: own_normalization,
+            normalization: own_normalization.clone(),
             corrupt_images: corrupt_images(&spec.data),
             shuffle: false,
             drop_last: false,
@@ -79,7 +82,19 @@ impl Images {
             train_images: train.len() as u64,
             validation_images: validation.len() as u64,
             fingerprint,
+            normalization: own_normalization,
         })
+    }
+
+    /// What a checkpoint keeps of the images: how those that are evaluated are normalized.
+    pub(crate) fn state(&self) -> State {
+        let Normalization { mean, deviation } = &self.normalization;
+        let tensor =
+            |values: &Vec<f32>| NamedTensor { shape: vec![values.len()], values: values.clone() };
+        State::from([
+            ("mean".to_owned(), tensor(mean)),
+            ("deviation".to_owned(), tensor(deviation)),
+        ])
     }
 
     /// Batches of about `count` training images as they are, at least one, the same for the same seed.
