@@ -4,30 +4,43 @@
 //! no protocol: the process around it decodes the request and encodes the events.
 
 mod calibration;
+mod check;
 mod checkpoint;
+mod clipping;
 mod control;
 mod device;
+mod engine;
 mod error;
+pub mod eval;
 mod evaluation;
 mod events;
+pub mod export;
 #[cfg(test)]
 mod fixtures;
 mod images;
+pub mod import;
 mod layers;
+mod loss;
 mod metrics;
 mod network;
 mod optimizer;
+mod origin;
+mod projection;
 mod provenance;
 mod report;
 mod request;
+mod run;
 mod schedule;
+mod source;
 mod start;
 mod step;
+mod teacher;
 mod trial;
 
+pub use bitsweep_qil::{AvailableDevice, DeviceError, DeviceName, available_devices, without_gpu};
 pub use control::Control;
 pub use error::{EmitError, TrainError};
 pub use metrics::Metrics;
 pub use request::{Outcome, TrialRequest};
+pub use run::run;
 pub use schedule::Schedule;
-pub use trial::run;
