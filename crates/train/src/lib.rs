@@ -21,6 +21,7 @@ mod images;
 pub mod import;
 mod layers;
 mod loss;
+pub mod measurement;
 mod metrics;
 mod network;
 mod optimizer;
