@@ -69,8 +69,7 @@ fn exported(spec: &TrialSpec, folder: &Path) -> (PathBuf, FinalResult) {
     })
     .unwrap();
     let result = finished.unwrap();
-    let record =
-        Record { sweep: "tiny", spec, result: Some(&result), provenance: origin.as_ref() };
+    let record = Record { sweep: "tiny", spec, result: Some(&result), provenance: origin.as_ref() };
     let bytes = export(&fs::read(last.unwrap()).unwrap(), &record).unwrap();
     let path = folder.join("exported.safetensors");
     fs::write(&path, bytes).unwrap();

@@ -66,13 +66,9 @@ async fn download(reached: &Reached, artifact: &v1::ArtifactRef) -> anyhow::Resu
 }
 
 #[cfg(feature = "train")]
-fn encode(
-    checkpoint: &[u8],
-    sweep: &str,
-    trial: &report::TrialReport,
-) -> Result<Vec<u8>, Failure> {
-    let result = trial.status.result.clone().map(Into::into);
-    let provenance = trial.status.provenance.clone().map(Into::into);
+fn encode(checkpoint: &[u8], sweep: &str, trial: &report::TrialReport) -> Result<Vec<u8>, Failure> {
+    let result = trial.status.result.clone().map(bitsweep_sweep::FinalResult::from);
+    let provenance = trial.status.provenance.clone().map(bitsweep_sweep::Provenance::from);
     let record = bitsweep_train::export::Record {
         sweep,
         spec: &trial.spec,
@@ -85,5 +81,7 @@ fn encode(
 
 #[cfg(not(feature = "train"))]
 fn encode(_: &[u8], _: &str, _: &report::TrialReport) -> Result<Vec<u8>, Failure> {
-    Err(Failure::Input("this bitsweep was built without training and exports no weights".to_owned()))
+    Err(Failure::Input(
+        "this bitsweep was built without training and exports no weights".to_owned(),
+    ))
 }

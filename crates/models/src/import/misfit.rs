@@ -47,7 +47,9 @@ fn shape_causes(rest: &mut StateError, config: &ModelConfig) -> Vec<String> {
             let ([outputs, inputs, kernel, _], [own_outputs, own_inputs, own_kernel, _]) =
                 (four(found), four(expected));
             if inputs != own_inputs {
-                causes.push(format!("{name} reads images of {inputs} channels, the network {own_inputs}"));
+                causes.push(format!(
+                    "{name} reads images of {inputs} channels, the network {own_inputs}"
+                ));
             }
             if kernel != own_kernel {
                 let stem = match config.stem {

@@ -71,7 +71,10 @@ pub fn read(path: &Path) -> Result<Weights, ImportError> {
     let tensors = names::without_wrappers(tensors, file::RawTensor::is_number, &mut notes);
     let mut state = file::floating_point(tensors, path, &mut notes)?;
     if state.is_empty() {
-        return Err(ImportError::content(path, "there is no tensor of floating-point numbers in it"));
+        return Err(ImportError::content(
+            path,
+            "there is no tensor of floating-point numbers in it",
+        ));
     }
     let batch_norm_added = alexnet::add_batch_norm(&mut state);
     if batch_norm_added {

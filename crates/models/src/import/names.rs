@@ -68,9 +68,9 @@ fn wrapper_of<T>(
     WRAPPERS.into_iter().find(|wrapper| {
         let wrapped = |name: &str| first(name) == *wrapper && name.len() > wrapper.len();
         tensors.keys().any(|name| wrapped(name))
-            && tensors.iter().all(|(name, tensor)| {
-                wrapped(name) || is_beside(first(name)) || is_number(tensor)
-            })
+            && tensors
+                .iter()
+                .all(|(name, tensor)| wrapped(name) || is_beside(first(name)) || is_number(tensor))
     })
 }
 

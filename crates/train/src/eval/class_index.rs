@@ -30,11 +30,15 @@ fn parse(text: &str) -> Result<Vec<String>, String> {
             (Ok(class), _) => (class, second),
             (Err(_), Ok(class)) => (class, first),
             (Err(_), Err(_)) => {
-                return Err(format!("line {number}: neither {first} nor {second} is a class number"));
+                return Err(format!(
+                    "line {number}: neither {first} nor {second} is a class number"
+                ));
             }
         };
         if class >= MOST || name.is_empty() {
-            return Err(format!("line {number}: \"{line}\" is no class from 0 and a folder's name"));
+            return Err(format!(
+                "line {number}: \"{line}\" is no class from 0 and a folder's name"
+            ));
         }
         if names.len() <= class {
             names.resize(class + 1, String::new());

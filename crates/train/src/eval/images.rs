@@ -3,9 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use bitsweep_data::{
-    CorruptImages, Geometry, Loader, LoaderOptions, OpenRequest, Transform,
-};
+use bitsweep_data::{CorruptImages, Geometry, Loader, LoaderOptions, OpenRequest, Transform};
 
 use super::{EvalRequest, class_index};
 use crate::error::TrainError;
@@ -85,7 +83,11 @@ pub(super) fn open(
             doing: "preparing images",
             message: "no normalization was chosen".to_owned(),
         })?,
-        corrupt_images: if request.skip_corrupt { CorruptImages::Skip } else { CorruptImages::Fail },
+        corrupt_images: if request.skip_corrupt {
+            CorruptImages::Skip
+        } else {
+            CorruptImages::Fail
+        },
         seed: 0,
         shuffle: false,
         drop_last: false,

@@ -67,13 +67,13 @@ impl Description {
             ("output_scale", output_scale.to_owned()),
             ("convolution", convolution.to_owned()),
         ];
-        let numbers = |values: &[f32]| {
-            values.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
-        };
+        let numbers =
+            |values: &[f32]| values.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         entries.extend(self.resolution.map(|side| ("resolution", side.to_string())));
         entries.extend(self.resize.map(|side| ("resize", side.to_string())));
         entries.extend(self.data.clone().map(|name| ("data", name)));
-        entries.extend(self.validation_images.map(|count| ("validation_images", count.to_string())));
+        entries
+            .extend(self.validation_images.map(|count| ("validation_images", count.to_string())));
         if let Some(Normalization { mean, deviation }) = &self.normalization {
             entries.push(("normalization_mean", numbers(mean)));
             entries.push(("normalization_deviation", numbers(deviation)));
@@ -130,7 +130,9 @@ impl Description {
                 Some(Normalization { mean, deviation })
             }
             Some(_) => {
-                return Err(format!("normalization is not a number for each of {channels} channels"));
+                return Err(format!(
+                    "normalization is not a number for each of {channels} channels"
+                ));
             }
         };
         Ok(Some(Self {
