@@ -1,7 +1,8 @@
 //! Bilinear resizing with antialiasing, as PIL's `Image.resize(size, BILINEAR)`, which torchvision uses.
 
-use fast_image_resize::images::{CroppedImage, Image as Target, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedCroppedImage, TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8, U8x3};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 
 use crate::error::DataError;
 use crate::image::Image;
@@ -52,35 +53,45 @@ impl ImageResizer {
         [height, width]: [usize; 2],
         out: &mut Vec<u8>,
     ) -> Result<(), DataError> {
-        let kind = match image.channels {
-            1 => PixelType::U8,
-            3 => PixelType::U8x3,
+        out.resize(height * width * image.channels, 0);
+        let size = [height, width];
+        // By pixel type, so that only these two are compiled.
+        let result = match image.channels {
+            1 => self.resize_pixels::<U8>(image, window, size, out),
+            3 => self.resize_pixels::<U8x3>(image, window, size, out),
             channels => return Err(DataError::Unsuitable(format!("{channels} channels an image"))),
         };
-        out.resize(height * width * image.channels, 0);
         // The sizes come from headers and were checked; were they not, an image would be refused and not a panic.
-        let refused = |error: &dyn std::fmt::Display| {
+        result.map_err(|error| {
             DataError::Unsuitable(format!(
                 "an image of {}×{} pixels cannot be resized to {width}×{height}: {error}",
                 image.width, image.height
             ))
-        };
-        let source = ImageRef::new(image.width as u32, image.height as u32, &image.pixels, kind)
-            .map_err(|error| refused(&error))?;
-        let source = CroppedImage::new(
+        })
+    }
+
+    fn resize_pixels<P: PixelTrait>(
+        &mut self,
+        image: &Image<'_>,
+        window: Window,
+        [height, width]: [usize; 2],
+        out: &mut [u8],
+    ) -> Result<(), Box<dyn std::error::Error>> {
+        let [image_width, image_height] = [image.width as u32, image.height as u32];
+        let source = TypedImageRef::<P>::from_buffer(image_width, image_height, &image.pixels)?;
+        let source = TypedCroppedImage::from_ref(
             &source,
             window.left as u32,
             window.top as u32,
             window.width as u32,
             window.height as u32,
-        )
-        .map_err(|error| refused(&error))?;
-        let mut target = Target::from_slice_u8(width as u32, height as u32, out, kind)
-            .map_err(|error| refused(&error))?;
+        )?;
+        let mut target = TypedImage::<P>::from_buffer(width as u32, height as u32, out)?;
         let options = ResizeOptions::new()
             .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
             .use_alpha(false);
-        self.resizer.resize(&source, &mut target, &options).map_err(|error| refused(&error))
+        self.resizer.resize_typed(&source, &mut target, &options)?;
+        Ok(())
     }
 }
 
