@@ -4,7 +4,7 @@ use bitsweep_qil::{change_values, read_values};
 use burn::tensor::{Gradients, Tensor};
 
 use crate::model::Model;
-use crate::parameter::{Layout, ParameterGroup, Visitor};
+use crate::parameter::{Layout, ParameterGroup, Visitor, replace};
 
 /// How a parameter is changed by its gradient.
 pub trait UpdateRule {
@@ -133,11 +133,11 @@ impl Blend {
     fn blend<const D: usize>(&mut self, tensor: &mut Tensor<D>) {
         if let Some(other) = self.others.next() {
             let (device, shape) = (tensor.device(), tensor.dims());
-            // Taken, not cloned, so that the product may use its memory.
-            let own = std::mem::replace(tensor, Tensor::empty([0; D], &device)).inner();
-            let other = other.reshape(shape);
-            let blended = own * self.keep + other * (1.0 - self.keep);
-            *tensor = if device.is_autodiff() { Tensor::from_inner(blended) } else { blended };
+            let own = if device.is_autodiff() { tensor.clone().inner() } else { tensor.clone() };
+            // In this form equal values stay as they are, to the last bit.
+            let blended = own.clone() + (other.reshape(shape) - own) * (1.0 - self.keep);
+            let new = if device.is_autodiff() { Tensor::from_inner(blended) } else { blended };
+            replace(tensor, new);
         }
     }
 }

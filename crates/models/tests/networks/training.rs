@@ -177,8 +177,9 @@ fn parameters_that_are_not_trained_get_no_gradient_and_stay() {
         assert_eq!(rule.told.keys().collect::<Vec<_>>(), expected);
         let after = model.state();
         for (name, value) in &before {
-            let moves = intervals(name) || name.contains("running_");
-            assert_eq!(after[name] != *value, moves, "{architecture:?}: {name}");
+            if !name.contains("running_") {
+                assert_eq!(after[name] != *value, intervals(name), "{architecture:?}: {name}");
+            }
         }
         // Loading a state or setting intervals does not change what is trained.
         model.load_state(&before, bitsweep_models::QuantizersInState::Required).unwrap();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 
-use bitsweep_sweep::{AttemptEnd, Network, TrialName};
+use bitsweep_sweep::{AttemptEnd, Bits, Network, Precision, TrialName};
 use bitsweep_train::{Control, EmitError, TrainError, TrialRequest, run};
 
 use crate::fixture::{finished, folder, request, spec, told};
@@ -101,6 +101,24 @@ fn unknown_data_devices_and_mismatched_classes_are_refused() {
     let mut bad = good;
     bad.spec.data.resolution = 16;
     refused(&bad, &["16"]);
+}
+
+#[test]
+fn widths_and_settings_out_of_range_are_refused_before_anything_is_computed() {
+    let folder = folder();
+    let good = request(&spec(4), folder.path());
+    let mut bad = good.clone();
+    bad.spec.bits = Bits { weights: 1, activations: 4 };
+    refused(&bad, &["resnet18-4-s0", "weights of 1 bits", "2 to 8"]);
+    bad.spec.bits = Bits { weights: 4, activations: 9 };
+    refused(&bad, &["activations of 9 bits"]);
+    let mut bad = good.clone();
+    bad.spec.train.precision = Precision::Mixed;
+    refused(&bad, &["precision = \"mixed\" needs a CUDA device"]);
+    let mut bad = good;
+    bad.spec.train.batch_size = 0;
+    refused(&bad, &["batch-size must be at least 1"]);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Trainings learn, in the order of events that readers rely on.
 
-use bitsweep_sweep::{Metric, Phase, TrialEvent};
+use bitsweep_sweep::{ConvolutionAlgorithm, Level, Metric, Phase, TrialEvent};
 
 use crate::fixture::{finished, folder, request, spec};
 
@@ -65,4 +65,23 @@ fn events_come_in_order_and_every_step_once() {
     assert_eq!(told.result().correct.len(), 25);
     assert!((f64::from(ones) / 2.0 - last.top1).abs() < 1e-9);
     assert!(told.layers().is_empty(), "full precision has no quantizer to report");
+}
+
+#[test]
+fn the_log_says_what_is_computed_with_and_when_gradients_were_clipped() {
+    let mut spec = spec(32);
+    spec.train.epochs = 1;
+    spec.train.convolution = ConvolutionAlgorithm::Direct;
+    let own = folder();
+    let free = finished(&request(&spec, own.path()));
+    assert_eq!(free.logged(Level::Info, "convolutions: direct; precision: single").len(), 1);
+    assert!(free.logged(Level::Debug, "clipped").is_empty());
+    spec.train.gradient_clip_norm = Some(1e-3);
+    let own = folder();
+    let clipped = finished(&request(&spec, own.path()));
+    let said = clipped.logged(Level::Debug, "clipped");
+    assert_eq!(said, ["epoch 1: gradients were clipped in 10 steps"]);
+    // Steps a thousandth as long learn next to nothing.
+    let loss = |told: &crate::fixture::Told| told.epochs()[0].train_loss.unwrap();
+    assert!(loss(&clipped) > loss(&free) + 0.05, "{} {}", loss(&clipped), loss(&free));
 }
