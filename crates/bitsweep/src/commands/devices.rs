@@ -76,7 +76,8 @@ mod here {
 
     fn text(devices: &[AvailableDevice], without_gpu: Option<&str>) -> String {
         let mut table = Table::new();
-        table.load_preset(presets::NOTHING).set_header(["DEVICE", "SIZE", "WHAT IT IS"]);
+        table.load_style(presets::NOTHING);
+        table.set_header(["device", "size", "what it is"]);
         for device in devices {
             let size = match (device.threads, device.memory) {
                 (_, Some(bytes)) => format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30)),
