@@ -9,8 +9,8 @@ use super::nvidia::{self, Gpu};
 use super::{AvailableDevice, DeviceName, processors};
 use crate::ops::torch_version;
 
-/// LibTorch's part that computes on NVIDIA GPUs. Nothing is linked against it, so that a process that uses
-/// the processor alone does not load gigabytes.
+/// LibTorch's part that computes on NVIDIA GPUs. Nothing refers to it by name, so that a linker may have left
+/// it out.
 const CUDA_LIBRARY: &str = "libtorch_cuda.so";
 
 /// The GPUs that LibTorch can use, or why there are none. Looks once.
