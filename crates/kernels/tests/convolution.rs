@@ -2,7 +2,7 @@
 #![allow(missing_docs)]
 
 use bitsweep_kernels::convolution::{
-    Algorithm, ConvolutionShape, backward_input, backward_input_with, backward_weight,
+    Algorithm, ConvolutionShape, Pass, backward_input, backward_input_with, backward_weight,
     backward_weight_with, forward, forward_with,
 };
 use proptest::prelude::*;
@@ -294,6 +294,92 @@ proptest! {
             batch, height, width, in_channels, out_channels, kernel, stride, padding,
         });
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn shapes_that_winograd_computes(
+        batch in 1usize..9,
+        height in 1usize..15,
+        width in 1usize..15,
+        in_channels in 1usize..40,
+        out_channels in 1usize..40,
+        five in any::<bool>(),
+        padding in 0usize..5,
+    ) {
+        let kernel = if five { 5 } else { 3 };
+        prop_assume!(padding < kernel);
+        prop_assume!(kernel <= height + 2 * padding && kernel <= width + 2 * padding);
+        check(ConvolutionShape {
+            batch, height, width, in_channels, out_channels,
+            kernel: [kernel; 2], stride: 1, padding,
+        });
+    }
+}
+
+#[test]
+fn the_number_of_threads_does_not_change_a_bit() {
+    for shape in [
+        square(13, 14, [16, 32], 3, 1, 1),
+        square(13, 7, [32, 48], 3, 2, 1),
+        square(9, 4, [170, 180], 3, 1, 1),
+        square(9, 17, [3, 24], 7, 2, 3),
+        square(9, 6, [24, 40], 1, 2, 0),
+        square(9, 6, [24, 40], 5, 1, 2),
+    ] {
+        let x = numbers(shape.input_length(), 1);
+        let w = numbers(shape.weight_length(), 2);
+        let g = numbers(shape.output_length(), 3);
+        for algorithm in [Algorithm::Direct, Algorithm::Winograd] {
+            let run = |threads: usize| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+                pool.expect("a small pool can be built").install(|| {
+                    let mut results = [g.clone(), x.clone(), w.clone()];
+                    let [y, dx, dw] = &mut results;
+                    forward_with(algorithm, &shape, &x, &w, y);
+                    backward_input_with(algorithm, &shape, &g, &w, dx);
+                    backward_weight_with(algorithm, &shape, &x, &g, dw);
+                    results
+                })
+            };
+            let one = run(1);
+            assert!(run(2) == one && run(7) == one, "{algorithm:?} {shape:?}");
+        }
+    }
+}
+
+#[test]
+fn nan_reaches_every_gradient_by_either_algorithm() {
+    let shape = square(2, 9, [16, 32], 3, 1, 1);
+    let mut x = numbers(shape.input_length(), 1);
+    let (w, g) = (numbers(shape.weight_length(), 2), numbers(shape.output_length(), 3));
+    x[16 * 40 + 5] = f32::NAN;
+    for algorithm in [Algorithm::Direct, Algorithm::Winograd] {
+        let (mut y, mut dw) = (vec![0.0; g.len()], vec![0.0; w.len()]);
+        forward_with(algorithm, &shape, &x, &w, &mut y);
+        backward_weight_with(algorithm, &shape, &x, &g, &mut dw);
+        assert!(y.iter().any(|v| v.is_nan()), "{algorithm:?}");
+        let of_channel = |row: usize| dw[(row * 16 + 5) * 32..][..32].iter().all(|v| v.is_nan());
+        assert!((0..9).all(of_channel), "{algorithm:?}");
+        assert!(y[g.len() / 2..].iter().all(|v| v.is_finite()), "{algorithm:?}: the other image");
+    }
+}
+
+#[test]
+fn the_choice_of_algorithm_follows_the_shape() {
+    let fastest = |shape: ConvolutionShape, pass| shape.fastest(pass);
+    let full = square(64, 16, [64, 64], 3, 1, 1);
+    for pass in [Pass::Forward, Pass::InputGradient, Pass::WeightGradient] {
+        assert_eq!(fastest(full, pass), Algorithm::Winograd);
+        assert_eq!(fastest(square(64, 27, [64, 192], 5, 1, 2), pass), Algorithm::Winograd);
+        assert_eq!(fastest(square(64, 16, [64, 64], 3, 2, 1), pass), Algorithm::Direct);
+        assert_eq!(fastest(square(64, 2, [512, 512], 3, 1, 1), pass), Algorithm::Direct);
+        assert_eq!(fastest(square(64, 16, [64, 64], 1, 1, 0), pass), Algorithm::Direct);
+    }
+    let few = square(64, 28, [8, 8], 3, 1, 1);
+    assert_eq!(fastest(few, Pass::Forward), Algorithm::Direct);
+    assert!(full.winograd_pays());
 }
 
 /// Runs the tests of this file again in processes with lesser instruction sets.

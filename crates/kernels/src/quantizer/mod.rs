@@ -15,11 +15,16 @@
 
 mod activations;
 mod power;
+mod statistics;
 mod weights;
 
 pub use activations::{
     quantize_activations, quantize_activations_backward, quantize_activations_backward_to_vec,
     quantize_activations_to_vec,
+};
+pub use statistics::{
+    ActivationCounts, HISTOGRAM_BINS, WeightCounts, activation_counts, largest_magnitude,
+    weight_counts,
 };
 pub use weights::{
     quantize_weights, quantize_weights_backward, quantize_weights_backward_to_vec,

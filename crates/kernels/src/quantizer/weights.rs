@@ -163,18 +163,23 @@ impl<'a, const LEVELS: usize> Steps<'a, LEVELS> {
         output: &'a mut [MaybeUninit<f32>],
     ) -> Self {
         let steps = std::array::from_fn(|below| {
-            // The tie between two levels: t^gamma LEVELS = below + 1/2.
-            let power = (below as f64 + 0.5) / LEVELS as f64;
-            let tie = power.powf(1.0 / f64::from(interval.gamma));
-            let nearest = tie as f32;
-            // It belongs to the even level.
-            let is_below =
-                f64::from(nearest) < tie || (f64::from(nearest) == tie && below % 2 == 0);
-            let last = if is_below { nearest } else { nearest.next_down() };
+            let last = last_below(below, LEVELS as u32, interval.gamma);
             (last, (below + 1) as f32 / LEVELS as f32)
         });
         Self { weights, interval, steps, output }
     }
+}
+
+/// Largest position that is quantized to level `below` or less, for a gamma other than 1.
+pub(super) fn last_below(below: usize, levels: u32, gamma: f32) -> f32 {
+    // The tie between two levels: t^gamma levels = below + 1/2.
+    let power = (below as f64 + 0.5) / f64::from(levels);
+    let tie = power.powf(1.0 / f64::from(gamma));
+    let nearest = tie as f32;
+    // It belongs to the even level.
+    let is_below =
+        f64::from(nearest) < tie || (f64::from(nearest) == tie && below.is_multiple_of(2));
+    if is_below { nearest } else { nearest.next_down() }
 }
 
 impl<const LEVELS: usize> WithSimd for Steps<'_, LEVELS> {

@@ -23,6 +23,9 @@ use crate::pointer::{Source, Target};
 /// Input and output channels from which on the transforms are cheap beside the products.
 const LEAST_CHANNELS: usize = 16;
 
+/// The same for the weight gradient, whose direct way suffers from few channels more.
+const LEAST_GRADIENT_CHANNELS: usize = 8;
+
 /// True for the shapes that this algorithm computes.
 pub(super) fn covers(shape: &ConvolutionShape) -> bool {
     let [height, width] = shape.kernel;
@@ -30,9 +33,8 @@ pub(super) fn covers(shape: &ConvolutionShape) -> bool {
 }
 
 /// Of the covered shapes, true for those on which it is faster than the direct way, as measured on a
-/// Zen 4 core: enough channels, tiles that are full enough, and enough of them for the weights'
-/// transform.
-pub(super) fn pays(shape: &ConvolutionShape, _: Pass) -> bool {
+/// Zen 4 core: enough channels, and tiles that are full enough.
+pub(super) fn pays(shape: &ConvolutionShape, pass: Pass) -> bool {
     let [height, width] = shape.output_size();
     let result = 7 - shape.kernel[0];
     let tiles = height.div_ceil(result) * width.div_ceil(result);
@@ -43,8 +45,11 @@ pub(super) fn pays(shape: &ConvolutionShape, _: Pass) -> bool {
         (0..output).map(|pixel| window(pixel).filter(|&at| inside(at)).count()).sum()
     };
     let direct = taps(shape.height, height) * taps(shape.width, width);
-    let least = shape.in_channels.min(shape.out_channels);
-    least >= LEAST_CHANNELS && 2 * direct >= 3 * POINTS * tiles
+    let enough = match pass {
+        Pass::WeightGradient => LEAST_GRADIENT_CHANNELS,
+        Pass::Forward | Pass::InputGradient => LEAST_CHANNELS,
+    };
+    shape.in_channels.min(shape.out_channels) >= enough && 2 * direct >= 3 * POINTS * tiles
 }
 
 pub(super) fn forward(
