@@ -144,7 +144,14 @@ mod tests {
         let sums = EpochSums { loss: 0.1 + 0.2, images: 77, seconds: 1.0 / 3.0 };
         let values = vec![f32::NAN, -0.0, f32::MIN_POSITIVE / 2.0, 1.5, f32::INFINITY, 0.1];
         Checkpoint {
-            header: Header::new("abc", model(), (Bits::both(4), OutputScale::None), position, sums, false),
+            header: Header::new(
+                "abc",
+                model(),
+                (Bits::both(4), OutputScale::None),
+                position,
+                sums,
+                false,
+            ),
             tensors: State::from([
                 ("fc.weight".to_owned(), NamedTensor { shape: vec![2, 3], values }),
                 (

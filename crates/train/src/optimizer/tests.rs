@@ -35,8 +35,13 @@ fn every_group_decays_as_its_own_setting_says() {
         }
     };
     let quantizer = [ParameterGroup::Interval, ParameterGroup::Gamma];
-    let groups =
-        [ParameterGroup::Weight, ParameterGroup::BatchNorm, ParameterGroup::Bias, quantizer[0], quantizer[1]];
+    let groups = [
+        ParameterGroup::Weight,
+        ParameterGroup::BatchNorm,
+        ParameterGroup::Bias,
+        quantizer[0],
+        quantizer[1],
+    ];
     for decays in groups {
         for group in groups {
             let (value, _) = moved_twice(&only(decays), group, 0.0);
