@@ -123,7 +123,7 @@ pub(crate) fn collapse_warning(epoch: u32, layers: &[LayerState]) -> Option<Stri
         .collect();
     (!collapsed.is_empty()).then(|| {
         format!(
-            "epoch {epoch}: collapsed: {}; a lower quantizer-learning-rate may help",
+            "epoch {epoch}: collapsed: {}; a lower quantizer-learning-rate-scale may help",
             collapsed.join(", ")
         )
     })
