@@ -8,6 +8,7 @@ use futures_util::StreamExt;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
+use crate::appearance::Appearance;
 use crate::clock::now_ms;
 use crate::error::TuiError;
 use crate::files::write_new;
@@ -87,16 +88,9 @@ pub async fn dashboard(mut options: DashboardOptions) -> Result<Exit, TuiError> 
                     memory::remember(&model.preferences());
                     return Ok(exit);
                 }
-                Effect::Copy { text } => screen.copy(&text),
-                Effect::Write { name, content } => written(&name, content.as_bytes()),
-                Effect::Picture { name } => {
-                    let (width, height) = screen.size();
-                    written(
-                        &name,
-                        screenshot(&model, width, height, &options.appearance).as_bytes(),
-                    )
-                }
+                effect => local(effect, &mut screen, &model, &options.appearance),
             };
+            let Some(answer) = answer else { continue };
             effects.extend(model.update(Event::CommandDone(answer), now_ms()));
         }
         if pressed && model.preferences() != remembered {
@@ -107,13 +101,34 @@ pub async fn dashboard(mut options: DashboardOptions) -> Result<Exit, TuiError> 
     }
 }
 
+/// Does what needs no coordinator; `None`: it does.
+pub(crate) fn local(
+    effect: Effect,
+    screen: &mut Screen,
+    model: &Model,
+    appearance: &Appearance,
+) -> Option<Result<String, String>> {
+    match effect {
+        Effect::Copy { text } => Some(screen.copy(&text)),
+        Effect::Write { name, content } => Some(written(&name, content.as_bytes())),
+        Effect::Picture { name } => {
+            let (width, height) = screen.size();
+            Some(written(&name, screenshot(model, width, height, appearance).as_bytes()))
+        }
+        Effect::FetchSeries { .. }
+        | Effect::FetchLayers { .. }
+        | Effect::Send { .. }
+        | Effect::Exit(_) => None,
+    }
+}
+
 /// Writes a file into the working folder and says so.
 fn written(name: &str, content: &[u8]) -> Result<String, String> {
     let folder = std::env::current_dir().map_err(|e| format!("no working folder: {e}"))?;
     write_new(&folder, name, content).map(|path| format!("wrote {}", path.display()))
 }
 
-fn terminal_event(event: TerminalEvent) -> Option<Event> {
+pub(crate) fn terminal_event(event: TerminalEvent) -> Option<Event> {
     match event {
         TerminalEvent::Key(key) if key.kind != KeyEventKind::Release => Some(Event::Key(key)),
         TerminalEvent::Resize(..) => Some(Event::Resize),

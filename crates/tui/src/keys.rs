@@ -15,6 +15,8 @@ pub(crate) enum Scope {
     /// On every screen.
     Everywhere,
     On(Screen),
+    /// On every screen of a recording.
+    Replay,
     /// While the keys are listed.
     Help,
     /// While a command is chosen.
@@ -64,13 +66,14 @@ pub(crate) struct Binding {
 }
 
 /// The scopes that hold now, the narrowest first.
-pub(crate) fn scopes(screen: Screen, overlay: Overlay, typing: bool) -> Vec<Scope> {
+pub(crate) fn scopes(screen: Screen, overlay: Overlay, typing: bool, replay: bool) -> Vec<Scope> {
     match overlay {
         Overlay::Help => vec![Scope::Help],
         Overlay::Palette => vec![Scope::Palette],
         Overlay::ConfirmCancel => vec![Scope::ConfirmCancel],
         Overlay::Leaving => vec![Scope::Leaving],
         Overlay::None if typing => vec![Scope::Typing],
+        Overlay::None if replay => vec![Scope::On(screen), Scope::Replay, Scope::Everywhere],
         Overlay::None => vec![Scope::On(screen), Scope::Everywhere],
     }
 }
@@ -125,8 +128,9 @@ pub(crate) struct Command {
 }
 
 /// Every command that holds on `screen`, its own first.
-pub(crate) fn commands(screen: Screen, themes: &[String]) -> Vec<Command> {
-    let own = of(Scope::On(screen)).chain(of(Scope::Everywhere));
+pub(crate) fn commands(screen: Screen, replay: bool, themes: &[String]) -> Vec<Command> {
+    let scopes = scopes(screen, Overlay::None, false, replay);
+    let own = scopes.into_iter().flat_map(of);
     let named = own.flat_map(|binding| {
         binding.commands.iter().map(|(name, action)| Command {
             name: (*name).to_owned(),
@@ -170,7 +174,7 @@ mod tests {
     #[test]
     fn every_screen_can_be_left_and_asked_for_its_keys_and_commands() {
         for screen in Screen::ALL {
-            let scopes = scopes(screen, Overlay::None, false);
+            let scopes = scopes(screen, Overlay::None, false, true);
             assert_eq!(press(&scopes, 'q'), Some(Action::Leave));
             assert_eq!(press(&scopes, '?'), Some(Action::Help));
             assert_eq!(press(&scopes, ':'), Some(Action::Palette));
@@ -192,7 +196,7 @@ mod tests {
     fn commands_have_different_names() {
         for screen in Screen::ALL {
             let mut names: Vec<String> =
-                commands(screen, &["dark".to_owned()]).into_iter().map(|c| c.name).collect();
+                commands(screen, true, &["dark".to_owned()]).into_iter().map(|c| c.name).collect();
             let all = names.len();
             names.sort_unstable();
             names.dedup();
@@ -202,16 +206,17 @@ mod tests {
 
     #[test]
     fn typed_letters_are_text_and_not_commands() {
-        for scopes in
-            [scopes(Screen::Log, Overlay::None, true), scopes(Screen::Log, Overlay::Palette, false)]
-        {
+        for scopes in [
+            scopes(Screen::Log, Overlay::None, true, false),
+            scopes(Screen::Log, Overlay::Palette, false, false),
+        ] {
             assert_eq!(press(&scopes, 'q'), Some(Action::Text(TextAction::Type('q'))));
         }
     }
 
     #[test]
     fn a_screen_may_use_a_key_for_itself_and_the_footer_says_so() {
-        let scopes = scopes(Screen::Compare, Overlay::None, false);
+        let scopes = scopes(Screen::Compare, Overlay::None, false, false);
         assert_ne!(press(&scopes, 'x'), Some(Action::AskCancel));
         let shown: Vec<&str> =
             bindings(&scopes).filter(|b| b.shown == "x").map(|b| b.footer).collect();

@@ -22,6 +22,8 @@ mod model;
 mod options;
 mod picture;
 mod plain;
+mod recording;
+mod replay;
 mod screens;
 mod screenshot;
 mod terminal;
@@ -36,6 +38,8 @@ pub use model::{Command, Effect, Event, Exit, LeaveQuestion, Link, Model, Prefer
 pub use options::DashboardOptions;
 pub use picture::picture;
 pub use plain::{PlainPrinter, Summary, follow_plain};
+pub use recording::{Recording, RecordingError};
+pub use replay::replay;
 pub use screenshot::screenshot;
 pub use theme::{Theme, ThemeError};
 pub use view::draw;

@@ -13,6 +13,7 @@ mod marks;
 pub(crate) mod palette;
 mod perform;
 mod preferences;
+mod replay;
 pub(crate) mod series;
 pub(crate) mod sweep;
 pub(crate) mod trial;
@@ -36,6 +37,7 @@ use crate::screens::workers::WorkersScreen;
 use crate::theme::Theme;
 use crate::view_model::eta;
 use palette::Palette;
+use replay::Replay;
 use sweep::{Sweep, SweepState};
 use trial::Trial;
 
@@ -113,6 +115,8 @@ pub struct Model {
     pub(crate) workers_screen: WorkersScreen,
     pub(crate) log_screen: LogScreen,
     pub(crate) palette: Palette,
+    /// `None`: a live coordinator.
+    pub(crate) replay: Option<Replay>,
     pub(crate) notice: Option<Notice>,
     pub(crate) leave: LeaveQuestion,
     /// Names of the themes there are, and which is worn.
@@ -150,6 +154,7 @@ impl Model {
             workers_screen: WorkersScreen::default(),
             log_screen: LogScreen::default(),
             palette: Palette::default(),
+            replay: None,
             notice: None,
             leave,
             themes: Theme::builtin().iter().map(|t| t.name().to_owned()).collect(),
@@ -168,7 +173,10 @@ impl Model {
         let before_ms = std::mem::replace(&mut self.now_ms, now_ms);
         let mut effects = Vec::new();
         match event {
-            Event::Tick => self.tick(before_ms),
+            Event::Tick => {
+                self.play(now_ms - before_ms);
+                self.tick(before_ms);
+            }
             Event::Resize => self.changed = true,
             Event::Update(update) => {
                 if let Some(update) = update.update {
@@ -189,7 +197,12 @@ impl Model {
             Event::Layers { trial_id, layers } => self.take_layers(&trial_id, layers),
             Event::CommandDone(answer) => self.note(answer),
             Event::Key(key) => {
-                let scopes = keys::scopes(self.screen, self.overlay, self.is_typing());
+                let scopes = keys::scopes(
+                    self.screen,
+                    self.overlay,
+                    self.is_typing(),
+                    self.replay.is_some(),
+                );
                 if let Some(action) = keys::resolve(&scopes, &key) {
                     self.changed = true;
                     effects.extend(self.perform(action));
@@ -199,7 +212,7 @@ impl Model {
         self.reckon();
         self.follow_data();
         effects.extend(self.wanted());
-        effects
+        self.answer_from_recording(effects)
     }
 
     /// Whether letters are text.

@@ -6,7 +6,7 @@ use super::{Binding, Key, Scope};
 use crate::model::Screen;
 use crate::model::action::{
     Action, CompareAction as Compare, Direction, LayersAction as Layers, LogAction as Log,
-    SweepAction as Sweep, TextAction as Text,
+    ReplayAction as Replay, SweepAction as Sweep, TextAction as Text,
 };
 use crate::screens::sweep::order::{Group, Sort};
 
@@ -164,6 +164,17 @@ pub(crate) const BINDINGS: &[Binding] = rows! {
     LOG, ("w", "worker", 5), "show only lines of the worker chosen on the Workers screen" => Key::Char('w'), "only this worker", Action::Log(Log::OneWorker);
     LOG, ("/", "search", 6), "show only lines with a text in them" => Key::Char('/'), "search", Action::Log(Log::Search);
     LOG, ("esc", "", 0), "end the search and the filters; without any, back to the sweep", &[ESC], NONE;
+
+    Scope::Replay, ("space", "play", 7), "play on or stand still" => Key::Char(' '), "play", Action::Replay(Replay::PlayPause);
+    Scope::Replay, (", .", "time", 7), "go back and forth in the recording", &[
+        (Key::Char(','), Action::Replay(Replay::Back)), (Key::Char('.'), Action::Replay(Replay::Forward)),
+    ], &[("back in time", Action::Replay(Replay::Back)), ("forth in time", Action::Replay(Replay::Forward))];
+    Scope::Replay, ("< >", "speed", 5), "play slower or faster", &[
+        (Key::Char('<'), Action::Replay(Replay::Slower)), (Key::Char('>'), Action::Replay(Replay::Faster)),
+    ], &[("slower", Action::Replay(Replay::Slower)), ("faster", Action::Replay(Replay::Faster))];
+    Scope::Replay, ("ctrl-a", "", 0), "go to the start of the recording (end: ctrl-e)", &[
+        (Key::Control('a'), Action::Replay(Replay::Start)), (Key::Control('e'), Action::Replay(Replay::End)),
+    ], &[("start of the recording", Action::Replay(Replay::Start)), ("end of the recording", Action::Replay(Replay::End))];
 
     ALL, ("1-6", "screens", 4), "go to a screen (also tab, shift-tab)", &[
         (Key::Char('1'), Action::Show(Screen::Sweep)),

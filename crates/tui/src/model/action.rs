@@ -48,6 +48,7 @@ pub(crate) enum Action {
     Compare(CompareAction),
     Layers(LayersAction),
     Log(LogAction),
+    Replay(ReplayAction),
     Text(TextAction),
 }
 
@@ -96,6 +97,18 @@ pub(crate) enum LogAction {
     OneTrial,
     OneWorker,
     Search,
+}
+
+/// On every screen of a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReplayAction {
+    PlayPause,
+    Back,
+    Forward,
+    Start,
+    End,
+    Slower,
+    Faster,
 }
 
 /// Where text is typed.

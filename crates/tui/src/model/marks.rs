@@ -7,13 +7,20 @@ use super::trial::Trial;
 use crate::theme::SERIES;
 
 impl Model {
-    /// The trials that are compared: the marked ones, otherwise those of the chosen trial's network and
-    /// seed, as many as have a colour.
+    /// The trials that are compared: the marked ones and what their gaps refer to, otherwise those of the
+    /// chosen trial's network and seed, as many as have a colour.
     pub(crate) fn compared(&self) -> Vec<&Trial> {
         let Some(sweep) = &self.sweep else { return Vec::new() };
         let marked: Vec<&Trial> = self.marked.iter().filter_map(|name| sweep.trial(name)).collect();
         if !marked.is_empty() {
-            return marked;
+            let mut compared = marked.clone();
+            for reference in marked.into_iter().filter_map(|t| sweep.reference(t)) {
+                if !compared.iter().any(|t| t.id == reference.id) {
+                    compared.push(reference);
+                }
+            }
+            compared.truncate(SERIES);
+            return compared;
         }
         let Some(chosen) = self.selected() else { return Vec::new() };
         let (network, seed) = (chosen.spec.model.network, chosen.spec.seed);

@@ -15,10 +15,11 @@ pub(crate) struct Palette {
 impl Model {
     /// The commands that the text stands for, the closest first.
     pub(crate) fn matching_commands(&self) -> Vec<Command> {
-        let mut scored: Vec<(usize, Command)> = commands(self.screen, &self.themes)
-            .into_iter()
-            .filter_map(|c| Some((distance(&self.palette.text, &c.name)?, c)))
-            .collect();
+        let mut scored: Vec<(usize, Command)> =
+            commands(self.screen, self.replay.is_some(), &self.themes)
+                .into_iter()
+                .filter_map(|c| Some((distance(&self.palette.text, &c.name)?, c)))
+                .collect();
         // Stable: commands of the screen come first among equals.
         scored.sort_by_key(|(distance, _)| *distance);
         scored.into_iter().map(|(_, command)| command).collect()

@@ -43,6 +43,7 @@ impl Model {
             Action::Compare(action) => self.compare_screen.change(action),
             Action::Layers(action) => self.change_layers(action),
             Action::Log(action) => self.change_log(action),
+            Action::Replay(action) => self.change_replay(action),
             Action::Text(action) => return self.type_text(action),
         }
         Vec::new()
@@ -228,6 +229,10 @@ impl Model {
     }
 
     fn ask_cancel(&mut self) {
+        if self.replay.is_some() {
+            self.note(Err("this is a recording: nothing of it can be changed".to_owned()));
+            return;
+        }
         match self.sweep.as_ref().map(|s| s.state) {
             Some(SweepState::Active) => self.overlay = Overlay::ConfirmCancel,
             Some(_) => self.note(Err("nothing to cancel: the sweep is not running".to_owned())),

@@ -130,7 +130,8 @@ fn footer(buffer: &mut Buffer, area: Rect, model: &Model) {
         // The question lists its own keys.
         return;
     }
-    let scopes = keys::scopes(model.screen, model.overlay, model.is_typing());
+    let scopes =
+        keys::scopes(model.screen, model.overlay, model.is_typing(), model.replay.is_some());
     let named = keys::bindings(&scopes).filter(|b| !b.footer.is_empty());
     let segments = named.map(|binding| {
         let pieces = vec![

@@ -14,7 +14,7 @@ const WIDTH: usize = 84;
 
 pub(super) fn draw(buffer: &mut Buffer, area: Rect, model: &Model) {
     let columns = WIDTH.min(area.width.into()).saturating_sub(4);
-    let all = scopes(model.screen, Overlay::None, false);
+    let all = scopes(model.screen, Overlay::None, false, model.replay.is_some());
     let (own, general): (Vec<_>, Vec<_>) =
         bindings(&all).partition(|b| b.scope != Scope::Everywhere);
     let keys = own.iter().map(|b| width(b.shown)).max().unwrap_or(0);

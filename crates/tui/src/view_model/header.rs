@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::format::{clock, duration, images_per_second, thousands, width};
+use super::spark::bar;
 use super::text::{Piece, Tone, piece};
 use crate::model::sweep::{Sweep, SweepState};
 use crate::model::trial::TrialState;
@@ -68,6 +69,19 @@ pub(crate) fn header(model: &Model, zone: &TimeZone) -> Vec<Segment> {
         Segment::new(1, Side::Left, vec![piece("bitsweep ▸", Tone::Dim)]),
         left(20, &sweep.name, Tone::Strong),
     ];
+    if let Some(replay) = &model.replay {
+        let (done, rest) = bar(replay.fraction(), 12);
+        let playing = if replay.playing { "▸ replay" } else { "⏸ replay" };
+        segments.push(left(19, playing, Tone::Accent));
+        let slider = vec![
+            piece(clock(replay.at_ms, zone), Tone::Strong),
+            piece(" ", Tone::Plain),
+            piece(done, Tone::Accent),
+            piece(rest, Tone::Dim),
+            piece(format!(" ×{}", replay.speed), Tone::Dim),
+        ];
+        segments.push(Segment::new(18, Side::Left, slider));
+    }
     match &model.link {
         Link::Down { .. } | Link::NoSweep => {
             let text = format!("reconnecting… data from {}", clock(model.updated_ms, zone));

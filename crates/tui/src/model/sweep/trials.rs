@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Deref;
 
-use bitsweep_sweep::{Bits, DataSpec, ModelSpec, Progress, TrialName};
+use bitsweep_sweep::{Bits, DataSpec, ModelSpec, Progress, TrainSettings, TrialName};
 
 use super::speeds::Speeds;
 use crate::model::trial::{Size, Trial, TrialState};
@@ -27,6 +27,8 @@ pub(crate) struct Trials {
     data: Vec<(DataSpec, Option<(u64, u64)>)>,
     /// What was computed of the networks so far.
     sizes: Vec<(SizeKey, Option<Size>)>,
+    /// Settings and how many trials have them.
+    settings: Vec<(TrainSettings, usize)>,
     speeds: Speeds,
     /// Grows whenever a trial is added.
     shape: u64,
@@ -63,6 +65,7 @@ impl Trials {
                 self.parents.push(None);
                 self.references.push(None);
                 self.shape += 1;
+                self.count_settings(at);
                 self.link(at);
                 self.take_in(at);
                 at
@@ -116,6 +119,13 @@ impl Trials {
         self.data.get(trial.data).and_then(|(_, images)| *images)
     }
 
+    /// The settings that most trials have; `None` without trials.
+    pub(crate) fn usual_settings(&self) -> Option<&TrainSettings> {
+        // Of several as common, the first.
+        let most = self.settings.iter().rev().max_by_key(|(_, n)| *n);
+        most.map(|(settings, _)| settings)
+    }
+
     /// What was measured of their speed.
     pub(crate) fn speeds(&self) -> &Speeds {
         &self.speeds
@@ -129,6 +139,14 @@ impl Trials {
     /// Grows whenever a trial is added.
     pub(crate) fn shape(&self) -> u64 {
         self.shape
+    }
+
+    fn count_settings(&mut self, at: usize) {
+        let settings = &self.all[at].spec.train;
+        match self.settings.iter_mut().find(|(known, _)| known == settings) {
+            Some((_, n)) => *n += 1,
+            None => self.settings.push((settings.clone(), 1)),
+        }
     }
 
     /// The place of the trial's data set among those there are.

@@ -138,7 +138,7 @@ pub(super) fn chart(model: &Model, curves: &Curves<'_>) -> Chart {
     chart.y = Axis::new(y, "", Unit::Number);
     chart.y.logarithmic = logarithmic;
     let (name, unit) = match screen.over {
-        Over::Epochs if high - low > 3.0 => ("epoch", Unit::Whole),
+        Over::Epochs if sparse || high - low > 3.0 => ("epoch", Unit::Whole),
         Over::Epochs => ("epoch", Unit::Number),
         Over::Steps => ("step", Unit::Whole),
         Over::Time => ("time", Unit::Seconds),

@@ -6,8 +6,10 @@ use ratatui::layout::Rect;
 use super::facts;
 use crate::appearance::Appearance;
 use crate::model::Model;
+use crate::model::log::LogEntry;
 use crate::model::sweep::Sweep;
 use crate::model::trial::Trial;
+use crate::screens::log::lines;
 use crate::view::{chart, paint};
 use crate::view_model::curve;
 use crate::view_model::format::clip;
@@ -21,6 +23,9 @@ const HEAD: u16 = 5;
 const BESIDE: u16 = 76;
 /// Attempts shown at most; the newest.
 const ATTEMPTS: u16 = 5;
+/// Lines of the log with their rule, and lines of the screen from which they are shown.
+const LOG: u16 = 5;
+const LOG_FROM: u16 = 30;
 
 /// Draws the screen.
 pub(crate) fn draw(
@@ -41,15 +46,48 @@ pub(crate) fn draw(
     paint::pieces(buffer, line(1), &facts::chain(model, sweep, trial));
     paint::segments(buffer, line(2), facts::spec(trial));
     paint::segments(buffer, line(3), facts::provenance(trial));
-    progress(buffer, line(4), trial);
+    let own = facts::differences(sweep, trial);
+    let head = if own.is_empty() { HEAD } else { HEAD + 1 };
+    paint::segments(buffer, line(4), own);
+    progress(buffer, line(head - 1), trial);
     let listed = (trial.attempts.len() as u16).clamp(1, ATTEMPTS);
-    let spare = area.height.saturating_sub(HEAD + 8);
+    let spare = area.height.saturating_sub(head + 8);
     let listed = listed.min(spare.max(1));
-    let below = listed + 1;
-    let charts = paint::rows(area, HEAD, area.height.saturating_sub(HEAD + below));
+    let said = if area.height >= LOG_FROM { LOG } else { 0 };
+    let below = listed + 1 + said;
+    let charts = paint::rows(area, head, area.height.saturating_sub(head + below));
     draw_charts(buffer, charts, sweep, trial);
-    let attempts = paint::rows(area, area.height.saturating_sub(below), below);
+    let attempts = paint::rows(area, area.height.saturating_sub(below), below - said);
     draw_attempts(buffer, attempts, model, sweep, trial, appearance);
+    if said > 0 {
+        draw_log(buffer, paint::rows(area, area.height - said, said), sweep, trial, appearance);
+    }
+}
+
+/// The newest lines of the log about the trial.
+fn draw_log(
+    buffer: &mut Buffer,
+    area: Rect,
+    sweep: &Sweep,
+    trial: &Trial,
+    appearance: &Appearance,
+) {
+    let title = paint::rows(area, 0, 1);
+    paint::rule(buffer, title);
+    paint::text(buffer, paint::columns(title, 2, title.width), " log ", Tone::Strong);
+    let body = paint::inset(paint::rows(area, 1, area.height), 1);
+    let about = |line: &&LogEntry| line.trial == trial.spec.name.as_str();
+    let newest = sweep.log.lines.iter().rev().filter(about).take(body.height.into());
+    let mut newest: Vec<&LogEntry> = newest.collect();
+    newest.reverse();
+    if newest.is_empty() {
+        paint::text(buffer, body, "nothing yet", Tone::Dim);
+    }
+    for (at, entry) in newest.into_iter().enumerate() {
+        if let Some(row) = paint::row(body, at as u16) {
+            paint::pieces(buffer, row, &lines::long(entry, &appearance.zone, row.width.into()));
+        }
+    }
 }
 
 fn progress(buffer: &mut Buffer, area: Rect, trial: &Trial) {

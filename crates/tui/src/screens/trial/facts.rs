@@ -59,6 +59,27 @@ pub(crate) fn spec(trial: &Trial) -> Vec<Segment> {
     all
 }
 
+/// Settings that are not those of most trials of the sweep: `learning-rate 0.01 (0.1)`, the usual value
+/// in brackets.
+pub(crate) fn differences(sweep: &Sweep, trial: &Trial) -> Vec<Segment> {
+    let Some(usual) = sweep.trials.usual_settings() else { return Vec::new() };
+    let table = |settings| toml::Table::try_from(settings).unwrap_or_default();
+    let (own, usual) = (table(&trial.spec.train), table(usual));
+    let mut keys: Vec<&String> = own.keys().chain(usual.keys()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let said = |value: Option<&toml::Value>| value.map_or("none".to_owned(), |v| v.to_string());
+    let differing = keys.into_iter().filter(|key| own.get(*key) != usual.get(*key));
+    let mut all: Vec<Segment> = Vec::new();
+    for key in differing {
+        let (own, usual) = (said(own.get(key)), said(usual.get(key)));
+        let text = format!("{} {own} ({usual})", key.replace('_', "-"));
+        let first = all.is_empty();
+        all.push(if first { labelled(9, "own    ", text) } else { plain(8, text) });
+    }
+    all
+}
+
 /// What the numbers need to be believed and remade.
 pub(crate) fn provenance(trial: &Trial) -> Vec<Segment> {
     let Some(p) = &trial.provenance else {
