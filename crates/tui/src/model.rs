@@ -240,7 +240,11 @@ impl Model {
         let Some(sweep) = &self.sweep else { return };
         self.grid.follow(sweep, &self.sweep_screen.expanded);
         match self.screen {
-            Screen::Sweep => self.sweep_screen.follow(sweep, self.now_ms),
+            // The two costliest things of a second never fall into one frame.
+            Screen::Sweep => {
+                let reckoned = self.reckoned == Some(self.now_ms);
+                self.sweep_screen.follow(sweep, self.now_ms, reckoned);
+            }
             Screen::Log => self.log_screen.follow(&sweep.log),
             _ => {}
         }

@@ -99,10 +99,11 @@ impl SweepScreen {
         self.made = None;
     }
 
-    /// Brings the list up to date, at most once a second unless it was changed by the user.
-    pub(crate) fn follow(&mut self, sweep: &Sweep, now_ms: i64) {
+    /// Brings the list up to date, at most once a second unless it was changed by the user; `later`
+    /// when it can wait for the next frame.
+    pub(crate) fn follow(&mut self, sweep: &Sweep, now_ms: i64, later: bool) {
         let shape = sweep.trials.shape();
-        let holds = |(at, of): (i64, u64)| of == shape && (now_ms - at).abs() < ORDER_MS;
+        let holds = |(at, of): (i64, u64)| of == shape && (later || (now_ms - at).abs() < ORDER_MS);
         if !self.is_list() || self.made.is_some_and(holds) {
             return;
         }
