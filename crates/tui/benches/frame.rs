@@ -61,8 +61,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (p50, p99) = percentiles(&mut wall);
     writeln!(stdout(), " \"wall\": {{\"p50_ms\": {p50:.3}, \"p99_ms\": {p99:.3}}},")?;
     let (p50, p99) = percentiles(&mut busy);
-    writeln!(stdout(), " \"frame_p50_ms\": {p50:.3}, \"frame_p99_ms\": {p99:.3}}}")?;
+    let memory = memory_mb().map_or_else(|| "null".to_owned(), |mb| format!("{mb:.0}"));
+    writeln!(
+        stdout(),
+        " \"memory_mb\": {memory}, \"frame_p50_ms\": {p50:.3}, \"frame_p99_ms\": {p99:.3}}}"
+    )?;
     Ok(())
+}
+
+/// Most memory that was in use at once, the canned sweep and its copies included; on Linux.
+fn memory_mb() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: f64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kilobytes / 1000.0)
 }
 
 fn percentiles(spent: &mut [f64]) -> (f64, f64) {

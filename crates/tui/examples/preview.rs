@@ -1,12 +1,14 @@
 //! Shows the dashboard over a canned sweep, without a coordinator:
-//! `cargo run -p bitsweep-tui --example preview [empty|running|failed|finished|silent|stale|paired|seeds|imagenet|large]`.
+//! `cargo run -p bitsweep-tui --example preview [empty|running|failed|finished|silent|stale|paired|seeds|imagenet|large|replay]`.
 //! With `svg|text WIDTH HEIGHT [STATE [KEYS]]` it prints what KEYS bring up instead.
 
 use std::error::Error;
 use std::io::{Write, stdout};
 use std::time::Duration;
 
-use bitsweep_tui::{Appearance, Effect, Event, Exit, LeaveQuestion, Model, draw, screenshot};
+use bitsweep_tui::{
+    Appearance, Effect, Event, Exit, LeaveQuestion, Model, Recording, draw, screenshot,
+};
 use crossterm::event::{Event as TerminalEvent, KeyCode, KeyEvent, KeyModifiers, poll, read};
 use jiff::tz::TimeZone;
 use ratatui::buffer::Buffer;
@@ -89,6 +91,14 @@ fn state(name: &str) -> Model {
         "seeds" => fixture::model(fixture::more::seeds(5)),
         "imagenet" => fixture::model(fixture::more::imagenet()),
         "large" => fixture::model(fixture::more::large(10_000)),
+        "replay" => {
+            let all = fixture::more::paired();
+            let quantized = (0..3).flat_map(|n| [4, 3, 2].map(|bits| (n, bits)));
+            let layers = quantized
+                .map(|(n, b)| (fixture::more::id(n, b), fixture::more::layers(b, 4, b == 2)));
+            let recording = Recording::of_sweep(all, Default::default(), layers.collect());
+            Model::replaying(recording, fixture::NOW_MS)
+        }
         _ => fixture::model_with(fixture::running(), LeaveQuestion::AskStop),
     }
 }

@@ -65,6 +65,11 @@ fn snapshot_all(name: &str, model: &Model) {
     for (width, height) in SIZES {
         let buffer = render(model, width, height);
         insta::assert_snapshot!(format!("{name}_{width}x{height}"), text(&buffer));
+        // Without colours the same is said.
+        let plain = Appearance { depth: ColourDepth::None, ..Appearance::full() };
+        let poor = render_as(model, width, height, &plain);
+        assert_eq!(text(&buffer), text(&poor));
+        assert!(poor.content.iter().all(|c| (c.fg, c.bg) == (Color::Reset, Color::Reset)));
     }
 }
 
@@ -313,6 +318,7 @@ fn compare_screen() {
     let model = showing(fixture::more::paired(), "2");
     snapshot_all("compare_paired", &model);
     snapshot_with_colours("compare_paired", &model, (120, 40));
+    snapshot_with_colours("compare_paired", &model, (80, 24));
 }
 
 #[test]
@@ -347,6 +353,7 @@ fn layers_screen() {
     let model = showing(fixture::running(), "4");
     snapshot_all("layers_running", &model);
     snapshot_with_colours("layers_running", &model, (120, 40));
+    snapshot_with_colours("layers_running", &model, (80, 24));
     insta::assert_snapshot!(
         "layers_collapsed_120x40",
         text(&render(&showing(fixture::running(), "4jjj"), 120, 40))

@@ -1,6 +1,7 @@
 //! What the quantizers of a trial learned, layer by layer, over its epochs.
 
 mod draw;
+mod enlarged;
 mod histogram;
 mod rows;
 
