@@ -56,6 +56,7 @@ impl Model {
         self.chosen = Some(name.clone());
         if let Some(at) = self.marked.iter().position(|m| *m == name) {
             self.marked.remove(at);
+            self.note(Ok(format!("unmarked {name}, {} marked", self.marked.len())));
             return;
         }
         if self.marked.len() == SERIES {
@@ -63,6 +64,8 @@ impl Model {
             self.note(Err(text));
             return;
         }
+        let marked = self.marked.len() + 1;
+        self.note(Ok(format!("marked {name}, {marked} of at most {SERIES}; 2 compares them")));
         self.marked.push(name);
     }
 }

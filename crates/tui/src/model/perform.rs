@@ -33,12 +33,15 @@ impl Model {
             Action::StopSweep => return vec![Effect::Exit(Exit::StopRequested)],
             Action::KeepRunning => return vec![Effect::Exit(Exit::KeepRunning)],
             Action::Mark => self.mark(),
-            Action::Unmark => self.marked.clear(),
+            Action::Unmark => {
+                self.marked.clear();
+                self.note(Ok("no trial is marked any more".to_owned()));
+            }
             Action::CopyId => return self.copy_id(),
             Action::ExportCsv => return self.export_csv(),
             Action::ExportSvg => return self.export_svg(),
-            Action::NextTheme => self.theme = (self.theme + 1) % self.themes.len().max(1),
-            Action::Theme(at) => self.theme = at.min(self.themes.len().saturating_sub(1)),
+            Action::NextTheme => self.wear((self.theme + 1) % self.themes.len().max(1)),
+            Action::Theme(at) => self.wear(at),
             Action::Sweep(action) => self.change_list(action),
             Action::Compare(action) => self.compare_screen.change(action),
             Action::Layers(action) => self.change_layers(action),
@@ -225,6 +228,14 @@ impl Model {
                 let worker = workers.and_then(|w| w.get(self.workers_screen.chosen));
                 self.log_screen.only_worker(worker.map(|w| w.name.clone()));
             }
+        }
+    }
+
+    fn wear(&mut self, theme: usize) {
+        self.theme = theme.min(self.themes.len().saturating_sub(1));
+        if let Some(name) = self.themes.get(self.theme) {
+            let said = format!("theme {name}");
+            self.note(Ok(said));
         }
     }
 

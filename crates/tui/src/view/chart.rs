@@ -55,6 +55,7 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, chart: &Chart) {
         paint::text(buffer, at, &format!("{label:>w$} ┤", w = usize::from(margin)), Tone::Dim);
     }
     x_axis(buffer, area, &canvas);
+    let mut labels = Vec::new();
     for rule in &chart.rules {
         let line = Rect { y: plot.y + canvas.row(rule.y), height: 1, ..plot };
         let dashes = usize::from(plot.width).saturating_sub(width(&rule.label) + 1);
@@ -62,7 +63,7 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, chart: &Chart) {
             if rule.left { (width(&rule.label) as u16 + 1, 0) } else { (0, dashes as u16 + 1) };
         let dashed = paint::columns(line, line_at, dashes as u16);
         paint::text(buffer, dashed, &"╌".repeat(dashes), rule.tone);
-        paint::text(buffer, paint::columns(line, label_at, line.width), &rule.label, rule.tone);
+        labels.push((paint::columns(line, label_at, line.width), rule));
     }
     if let Some(x) = chart.crosshair {
         for row in 0..plot.height {
@@ -85,6 +86,8 @@ pub(crate) fn draw(buffer: &mut Buffer, area: Rect, chart: &Chart) {
         }
     }
     chart.curves.iter().for_each(|curve| canvas.curve(buffer, curve));
+    // Words read whatever passes behind them.
+    labels.iter().for_each(|(at, rule)| paint::text(buffer, *at, &rule.label, rule.tone));
     for (x, y, words, tone) in &chart.words {
         let (column, row) = (canvas.column(*x), canvas.row(*y));
         let w = width(words) as u16;
