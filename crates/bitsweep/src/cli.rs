@@ -229,7 +229,7 @@ pub(crate) struct Eval {
     /// Deviation of pixels in [0, 1], a number a channel [default: the export's, otherwise ImageNet's]
     #[arg(long, value_name = "X,Y,Z", value_delimiter = ',')]
     pub(crate) deviation: Option<Vec<f32>>,
-    /// Leave images out that cannot be decoded, instead of ending
+    /// Evaluate another image in the place of one that cannot be decoded, and name it, instead of ending
     #[arg(long)]
     pub(crate) skip_corrupt: bool,
     /// What computes: flex, cpu or cuda:N

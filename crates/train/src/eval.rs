@@ -39,7 +39,7 @@ pub struct EvalRequest {
     pub resize: Option<u32>,
     /// Mean and deviation of each channel; `None`: that of an export, otherwise ImageNet's.
     pub normalization: Option<(Vec<f32>, Vec<f32>)>,
-    /// What becomes of images that cannot be decoded: left out and named, or an error.
+    /// What becomes of images that cannot be decoded: named, with the next one in their place, or an error.
     pub skip_corrupt: bool,
     /// Images a batch.
     pub batch_size: usize,
@@ -68,7 +68,7 @@ pub struct EvalReport {
     pub time: Duration,
     /// Top-1 that the file says it had when it was exported.
     pub recorded_top1: Option<f64>,
-    /// Files that could not be decoded and were left out, with the reason.
+    /// Files that could not be decoded, with the reason; another image was evaluated in their place.
     pub skipped: Vec<(String, String)>,
 }
 

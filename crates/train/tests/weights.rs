@@ -128,6 +128,8 @@ fn weights_and_images_that_do_not_belong_together_are_refused() {
     let gray = EvalRequest { network: Some(Network::ResNet18), ..request(weights) };
     let message = refused(gray.clone());
     assert!(message.contains("images of 1 channels, the network reads 3"), "{message}");
+    let missing = EvalRequest { data: "no/such/folder".to_owned(), ..gray.clone() };
+    assert!(refused(missing).contains("there is no folder no/such/folder"));
     let unknown = EvalRequest { device: "tpu".to_owned(), ..gray };
     assert!(refused(unknown).contains("tpu"));
 }

@@ -20,7 +20,7 @@ pub(super) struct EvalImages {
 }
 
 impl EvalImages {
-    /// Files left out because they cannot be decoded, with the reason.
+    /// Files that cannot be decoded, with the reason.
     pub(super) fn skipped(&self) -> Vec<(String, String)> {
         self.loader.skipped().into_iter().map(|image| (image.file, image.problem)).collect()
     }
@@ -35,6 +35,8 @@ pub(super) fn open(
     // A folder, or the name of a set that needs none.
     let set = if folder.is_dir() {
         OpenRequest::new(&request.data_set, Some(folder))
+    } else if folder.components().count() > 1 {
+        return Err(TrainError::Data(format!("there is no folder {}", request.data)));
     } else {
         OpenRequest::new(&request.data, None)
     };
