@@ -143,7 +143,8 @@ mod measured {
             let _ = writeln!(text, "note: {note}");
         }
         for (file, problem) in &report.skipped {
-            let _ = writeln!(text, "cannot be decoded, another image in its place: {file}: {problem}");
+            let _ =
+                writeln!(text, "cannot be decoded, another image in its place: {file}: {problem}");
         }
         let resized = description.resize.map_or_else(String::new, |side| format!(" of {side}"));
         let _ = writeln!(
