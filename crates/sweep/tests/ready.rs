@@ -42,8 +42,10 @@ fn cifar10_goes_through_five_bits_and_its_direct_form_differs_in_the_order_alone
     let (progressive, direct) = (plan("cifar10.toml"), plan("cifar10-direct.toml"));
     let widths: Vec<Bits> = progressive.trials[..5].iter().map(|t| t.spec.bits).collect();
     assert_eq!(widths, [Bits::FULL, Bits::both(5), Bits::both(4), Bits::both(3), Bits::both(2)]);
-    assert_eq!(progressive.trials.len(), direct.trials.len());
-    for (progressive, direct) in progressive.trials.iter().zip(&direct.trials) {
+    // At 5 bits both orders start from full precision: it is there once.
+    assert_eq!(direct.trials.len(), progressive.trials.len() - 3);
+    for direct in &direct.trials {
+        let progressive = progressive.find(&direct.spec.name).unwrap();
         let mut same = direct.spec.clone();
         same.parent.clone_from(&progressive.spec.parent);
         assert_eq!(same, progressive.spec);
