@@ -151,11 +151,11 @@ fn an_alexnet_without_batch_norm_gets_one_that_is_the_identity_on_the_calibratio
             continue;
         }
         let part = |part: &str| &state[&format!("{layer}.bn.{part}")];
-        for channel in 0..bias.len() {
+        for (channel, &bias) in bias.iter().enumerate() {
             let [scale, shift, mean, variance] =
                 ["weight", "bias", "running_mean", "running_var"].map(|p| part(p)[channel]);
             assert!((scale * scale - variance - 1e-5).abs() < 1e-4 * variance.max(0.1), "{layer}");
-            assert!((shift - mean - bias[channel]).abs() < 1e-5, "{layer}: {shift} {mean}");
+            assert!((shift - mean - bias).abs() < 1e-5, "{layer}: {shift} {mean}");
             assert!(variance != 1.0, "statistics of the images");
         }
     }
