@@ -1,4 +1,5 @@
 //! A trial's weights as a file: out of a sweep, and back to the accuracy that the sweep recorded.
+#![allow(clippy::print_stdout)]
 
 use std::path::{Path, PathBuf};
 

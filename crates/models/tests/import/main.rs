@@ -1,5 +1,5 @@
 //! Reading the weights files that others write.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod files;
 mod fixtures;
