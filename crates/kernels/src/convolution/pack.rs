@@ -73,7 +73,7 @@ impl<'a> Panels<'a> {
     pub(super) unsafe fn pack(&self, panel: usize, to: *mut f32) {
         let width = self.vectors(panel) * self.lanes;
         let first = panel * 2 * self.lanes;
-        // SAFETY: the caller's promise; the panel is not read before all of it is zero.
+        // SAFETY: the caller's promise.
         let to = unsafe {
             if first + width > self.channels || self.reversed {
                 to.write_bytes(0, self.rows * width);
@@ -102,9 +102,15 @@ impl<'a> Panels<'a> {
                 let rows = STRIP.min(depth - strip);
                 for lane in 0..filled {
                     let from = &from[(first + lane) * depth + strip..][..rows];
-                    for (row, &from) in from.iter().enumerate() {
+                    let write = |row: usize, value: f32| {
                         // SAFETY: the panel has `depth` rows of `width` elements for each tap.
-                        unsafe { to.add((strip + row) * width + lane).write(from) };
+                        unsafe { to.add((strip + row) * width + lane).write(value) };
+                    };
+                    // A whole strip has a known length, which unrolls the loop.
+                    if let Ok(whole) = <&[f32; STRIP]>::try_from(from) {
+                        whole.iter().enumerate().for_each(|(row, &value)| write(row, value));
+                    } else {
+                        from.iter().enumerate().for_each(|(row, &value)| write(row, value));
                     }
                 }
             }
