@@ -86,6 +86,14 @@ fn what_is_not_there_is_named_with_what_to_do() {
     assert!(told.contains("run a sweep first"), "{told}");
 }
 
+#[cfg(not(feature = "train"))]
+#[test]
+fn a_trial_process_of_a_build_without_training_says_so() {
+    let told = standard_error(&bitsweep(&["trial"]).code(2));
+    assert!(told.contains("built without training"), "{told}");
+}
+
+#[cfg(feature = "train")]
 #[test]
 fn a_trial_process_without_a_request_says_who_starts_it() {
     let told = standard_error(&bitsweep(&["trial"]).code(1));
