@@ -51,7 +51,9 @@ fn dispatch(command: &Command) -> Result<Ending, Failure> {
             Command::Status(arguments) => commands::status::run(arguments).await,
             Command::Export(arguments) => commands::export::run(arguments).await,
             Command::Data(arguments) => commands::data::run(arguments).await,
-            Command::Check(_) | Command::Eval(_) | Command::Devices(_) | Command::Trial => Ok(Ending::Done),
+            Command::Check(_) | Command::Eval(_) | Command::Devices(_) | Command::Trial => {
+                Ok(Ending::Done)
+            }
         }
     })
 }

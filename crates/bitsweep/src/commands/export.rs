@@ -19,7 +19,9 @@ pub(crate) async fn run(arguments: &cli::Export) -> Result<Ending, Failure> {
     let reached = arguments.at.reach().await?;
     let mut client = reached.client().await?;
     let bytes = match arguments.format {
-        cli::Format::Json | cli::Format::Safetensors => json_document(&mut client, &arguments.sweep).await,
+        cli::Format::Json | cli::Format::Safetensors => {
+            json_document(&mut client, &arguments.sweep).await
+        }
         cli::Format::Csv => csv_points(&mut client, &arguments.sweep).await,
     };
     reached.close().await?;
